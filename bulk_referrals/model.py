@@ -1,0 +1,245 @@
+"""The vocabulary: column names, enums, and the few frozen values that pass between rooms.
+
+Two frames go through the house. Both are pandas DataFrames whose text columns are
+pyarrow-backed (`frames.TEXT`), where an empty cell is null, never "".
+
+**rows** (loader → validator): one line per source row, in the order of the sources.
+
+| column | dtype | meaning |
+|---|---|---|
+| `table` | int32 (Arrow) | index into `Loaded.tables` |
+| `row` | int64 | the row number that the author sees in that file or sheet, from 1 |
+| each of `FIELDS` | text | the cell as its author meant it; null where empty or absent |
+| `fault` | text | null, or the code of a loader's fault (`codes`): the row cannot be read safely |
+| `fault_detail` | text | null, or the fact that shows the fault, for the reason |
+
+**checked** (validator → grouper, ledger, summary): one line per invite asked for. A source row
+gives one line, or two where it names both an invitee's mobile and an invitee's e-mail.
+
+| column | dtype | meaning |
+|---|---|---|
+| `line` | int64 | position of the source row in the rows frame, from 0 |
+| `table`, `row` | int32, int64 | as above |
+| `referrer` | text | the referrer as sent (mobile digits or e-mail); as typed where refused |
+| `referrer_key` | text | the same, canonical: digits with country code, or lower-cased e-mail |
+| `referrer_type` | text | MOBILE or EMAIL; null where unknown |
+| `campaign_token` | text | |
+| `type` | text | MOBILE or EMAIL; as typed where refused |
+| `identifier` | text | the invitee as sent; as typed where refused |
+| `identifier_key` | text | the same, canonical; null where refused |
+| `name`, `id` | text | as typed |
+| `invited_on` | text | `YYYYMMDDTHH:MM:SS.CODE` in the cluster's zone; as typed where refused |
+| `outcome` | text | null = ready to send; else a value of `Outcome` |
+| `code` | text | null, or the code of what is wrong (`codes`) |
+| `field` | text | null, or the field at fault, one of `FIELDS` |
+| `reason` | text | null, or what is wrong, a sentence |
+| `advice` | text | null, or what to do, a sentence |
+| `warning` | text | null, or what deserves a look but does not stop the row |
+| `duplicate_of` | Int64 | null, or the position in this frame of the first such invite |
+"""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+import pandas as pd
+import pyarrow as pa
+
+# The canonical input columns, in the order of the template.
+FIELDS: Final = (
+    "referrer_mobile",
+    "referrer_email",
+    "campaign_token",
+    "type",
+    "identifier",
+    "invitee_mobile",
+    "invitee_email",
+    "name",
+    "invited_on",
+    "referral_code",
+    "id",
+    "region",
+)
+
+# Text columns of the checked frame, in order; `line`, `table`, `row` and `duplicate_of` are ints.
+CHECKED_TEXT: Final = (
+    "referrer",
+    "referrer_key",
+    "referrer_type",
+    "campaign_token",
+    "type",
+    "identifier",
+    "identifier_key",
+    "name",
+    "id",
+    "invited_on",
+    "outcome",
+    "code",
+    "field",
+    "reason",
+    "advice",
+    "warning",
+)
+
+
+class Outcome(StrEnum):
+    """What becomes of a row: exactly one of these."""
+
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    DUPLICATE = "duplicate"
+    ALREADY_SENT = "already_sent"
+    SUPPRESSED = "suppressed"
+    FAILED = "failed"
+    UNKNOWN = "unknown"
+    NOT_SENT = "not_sent"
+
+
+class ReferralType(StrEnum):
+    """The channel of a referral, as the API names it."""
+
+    MOBILE = "MOBILE"
+    EMAIL = "EMAIL"
+
+
+class RunState(StrEnum):
+    """Where a run stands."""
+
+    CHECKED = "checked"  # offline: nothing was to be sent
+    SENDING = "sending"  # under way, or left so by a crash
+    FINISHED = "finished"
+    STOPPED = "stopped"  # ended early, resumable
+    INTERRUPTED = "interrupted"  # by Ctrl-C or SIGTERM, resumable
+
+
+class MobileFormat(StrEnum):
+    """How a mobile is written in a request."""
+
+    DIGITS = "digits"  # 917999836416: digits with country code, the default
+    E164 = "e164"  # +917999836416
+    NATIONAL = "national"  # 7999836416: without country code or trunk prefix
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """One file as it was read.
+
+    Attributes:
+        path: as the user named it; "-" for standard input.
+        sha256: hex digest of its bytes.
+        size_bytes: its size on disk, before any decompression.
+        rows: source rows read from it, over all its sheets.
+    """
+
+    path: str
+    sha256: str
+    size_bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceTable:
+    """One sheet of a workbook, or the whole of a text file.
+
+    Attributes:
+        source: index into `Loaded.sources`.
+        sheet: the sheet's name; "" for a text file.
+        header: the author's column names, in order, as typed.
+        header_row: the row number of the header, from 1.
+        columns: canonical field -> index into `header`.
+        delimiter: of a text file; "" for a workbook.
+        encoding: of a text file; "" for a workbook.
+    """
+
+    source: int
+    sheet: str
+    header: tuple[str, ...]
+    header_row: int
+    columns: dict[str, int]
+    delimiter: str = ""
+    encoding: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Loaded:
+    """All sources, read.
+
+    Attributes:
+        sources: the files, in the order given.
+        tables: their sheets, in order.
+        rows: the rows frame (module docstring), all tables one after another.
+        original: for each table, the author's cells as text: one column per header, named
+            "0", "1", …, one line per row of that table, in order. It feeds the to-fix file.
+        notices: sentences that the user should see (a hidden sheet left out, a guess made).
+    """
+
+    sources: tuple[Source, ...]
+    tables: tuple[SourceTable, ...]
+    rows: pd.DataFrame
+    original: tuple[pa.Table, ...]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadOptions:
+    """What the user says about the sources.
+
+    Attributes:
+        columns: the author's column name -> canonical field (`--map`, `[columns]`).
+        sheets: names of the sheets to read; empty means every visible sheet.
+        encoding: of text files; "" means detect.
+        delimiter: of text files; "" means detect.
+    """
+
+    columns: dict[str, str] = field(default_factory=dict)
+    sheets: tuple[str, ...] = ()
+    encoding: str = ""
+    delimiter: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MobileRule:
+    """The brand's own rule for mobiles, which overrides libphonenumber both ways.
+
+    Attributes:
+        country_codes: calling codes of the supported countries as digits ("91", "971"), the
+            base country first; a mobile with another code is refused. Empty: any.
+        pattern: a regular expression that the whole of the digits with country code must
+            match; a match is accepted whatever the library says. "": the library decides.
+        lengths: allowed numbers of digits, country code included. Empty: the library decides.
+    """
+
+    country_codes: tuple[str, ...] = ()
+    pattern: str = ""
+    lengths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What the validator goes by; its clock and its settings come in here.
+
+    Attributes:
+        now: the run's start, aware; the `invited_on` of rows that have none.
+        campaign_token: for rows that have none; "" means it must be in the row.
+        region: ISO 3166 alpha-2 of mobiles without a country code; "" means none.
+        invited_on: for rows that have none; "" means `now`.
+        timezone: IANA zone in which the author wrote times without an offset; "" means the
+            cluster's.
+        cluster_timezone: IANA zone that the API assumes (api.md, `invited_on`).
+        day_first: True or False decides for every ambiguous column; None: each column decides.
+        mobile: the brand's rule.
+        mobile_format: how mobiles are sent.
+        suppressed: canonical keys (digits with country code, lower-cased e-mails) never invited.
+    """
+
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    campaign_token: str = ""
+    region: str = ""
+    invited_on: str = ""
+    timezone: str = ""
+    cluster_timezone: str = "Asia/Kolkata"
+    day_first: bool | None = None
+    mobile: MobileRule = field(default_factory=MobileRule)
+    mobile_format: MobileFormat = MobileFormat.DIGITS
+    suppressed: frozenset[str] = frozenset()
