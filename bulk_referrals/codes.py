@@ -84,9 +84,7 @@ CODES: Final[dict[str, Code]] = {
     "503": Code(title="The platform was not available", advice="Resume later."),
     "504": Code(title="The platform answered too late", advice="Resume later."),
     "517": Code(title="Too many requests", advice="Lower the rate, then resume."),
-    "521": Code(
-        title="The platform was busy with the same customer", advice="Resume later."
-    ),
+    "521": Code(title="The platform was busy with the same customer", advice="Resume later."),
     "1060": Code(
         title="The request was too large", advice="Use a smaller --batch-size, then resume."
     ),

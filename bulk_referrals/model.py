@@ -36,6 +36,16 @@ gives one line, or two where it names both an invitee's mobile and an invitee's 
 | `advice` | text | null, or what to do, a sentence |
 | `warning` | text | null, or what deserves a look but does not stop the row |
 | `duplicate_of` | Int64 | null, or the position in this frame of the first such invite |
+
+**outcomes** (ledger → summary, reporter): the checked frame, in the same order, with `outcome`
+filled in every line and three more columns. Here `code`, `reason` and `advice` tell of the outcome:
+the API's own message for what it refused, plain words for the rest.
+
+| column | dtype | meaning |
+|---|---|---|
+| `request_id` | text | the answer's `X-Cap-Requestid`; null where there was none |
+| `attempts` | int64 | times the invite was sent; 0 where it never was |
+| `sent_at` | text | ISO 8601 with offset, of the last attempt; null where never sent |
 """
 
 from dataclasses import dataclass, field
@@ -243,3 +253,65 @@ class Rules:
     mobile: MobileRule = field(default_factory=MobileRule)
     mobile_format: MobileFormat = MobileFormat.DIGITS
     suppressed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestFigures:
+    """What went over the wire in a run, counted by the sender.
+
+    Attributes:
+        sent: POST attempts.
+        retried: of these, those after a request's first.
+        read_back: GET read-backs.
+        throttled_s: seconds that a request, ready to leave, waited for the rate.
+    """
+
+    sent: int = 0
+    retried: int = 0
+    read_back: int = 0
+    throttled_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RunReport:
+    """All that the reporter needs to know of one run; it asks nobody else.
+
+    Attributes:
+        run_id: such as `20261123T183000-7f3a`; sorts by time, safe as a folder name.
+        version: of this package.
+        started_at: aware, UTC.
+        finished_at: aware, UTC; when it stopped, if it stopped early.
+        state: where the run stands.
+        exit_code: what the command exits with.
+        stop_reason: a sentence when the run ended early; "" otherwise.
+        resume_command: the exact command that goes on; "" when there is nothing to go on with.
+        sending: False for `check`, which sends nothing: its ready rows are `not_sent`.
+        target: where it was sent, such as the host or "sandbox"; "" for `check`.
+        timezone: IANA zone of the cluster, in which people read times.
+        settings: setting -> value as text, without secrets, for the Run sheet.
+        sources: the files.
+        tables: their sheets.
+        outcomes: the outcomes frame (module docstring).
+        original: per table, the author's cells (see `Loaded.original`).
+        requests: what went over the wire.
+        notices: sentences that the user should see.
+    """
+
+    run_id: str
+    version: str
+    started_at: datetime
+    finished_at: datetime
+    state: RunState
+    exit_code: int
+    stop_reason: str
+    resume_command: str
+    sending: bool
+    target: str
+    timezone: str
+    settings: dict[str, str]
+    sources: tuple[Source, ...]
+    tables: tuple[SourceTable, ...]
+    outcomes: pd.DataFrame
+    original: tuple[pa.Table, ...]
+    requests: RequestFigures
+    notices: tuple[str, ...] = ()
