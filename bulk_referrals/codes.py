@@ -1,4 +1,4 @@
-"""Every code in plain words: the API's numbers (api.md) and our own words for what has none.
+"""Every code in plain words: the API's numbers and our own words for what has none.
 
 A code is text. Where the API has a number for a fault, that number is used also for what we
 refuse before sending ("1701"); where it has none, a short word in kebab case ("ragged-row").

@@ -236,7 +236,7 @@ class Rules:
         invited_on: for rows that have none; "" means `now`.
         timezone: IANA zone in which the author wrote times without an offset; "" means the
             cluster's.
-        cluster_timezone: IANA zone that the API assumes (api.md, `invited_on`).
+        cluster_timezone: IANA zone that the API assumes (the API reference, `invited_on`).
         day_first: True or False decides for every ambiguous column; None: each column decides.
         mobile: the brand's rule.
         mobile_format: how mobiles are sent.
