@@ -38,8 +38,8 @@ gives one line, or two where it names both an invitee's mobile and an invitee's 
 | `duplicate_of` | Int64 | null, or the position in this frame of the first such invite |
 
 **outcomes** (ledger → summary, reporter): the checked frame, in the same order, with `outcome`
-filled in every line and three more columns. Here `code`, `reason` and `advice` tell of the outcome:
-the API's own message for what it refused, plain words for the rest.
+filled in every line and three more columns. Here `code`, `reason` and `advice` tell of the
+outcome: the API's own message for what it refused, plain words for the rest.
 
 | column | dtype | meaning |
 |---|---|---|
