@@ -1,0 +1,91 @@
+"""What a cell becomes: a contact as sent and as compared, or what is wrong with it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+# Rows looked at in one go: enough to drown the cost of a call, little enough to stay modest.
+_SLICE_ROWS: Final = 131_072
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """One cell, understood.
+
+    Attributes:
+        value: the text as it is sent; None where the cell is empty or refused.
+        key: the canonical text by which two contacts are the same; None likewise.
+        problem: None, or what is wrong: a clause, lower-case, without a full stop. It never
+            holds the contact itself.
+        advice: None, or what to do: a sentence for a person in marketing.
+        warning: None, or what deserves a look but stops nothing: a clause.
+    """
+
+    value: str | None = None
+    key: str | None = None
+    problem: str | None = None
+    advice: str | None = None
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Contacts:
+    """Columns of `Contact`, text each: one line per input cell, in the same order."""
+
+    value: pa.ChunkedArray
+    key: pa.ChunkedArray
+    problem: pa.ChunkedArray
+    advice: pa.ChunkedArray
+    warning: pa.ChunkedArray
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Contact))
+
+EMPTY: Final = Contact()
+
+
+def refused(problem: str, advice: str) -> Contact:
+    """Return a contact that is not to be sent, and why."""
+    return Contact(problem=problem, advice=advice)
+
+
+def text_slices(cells: pa.ChunkedArray) -> Iterator[pa.Array]:
+    """Yield the cells as text arrays of a handy size, in order."""
+    text = cells if cells.type == pa.string() else cells.cast(pa.string())
+    for start in range(0, len(text), _SLICE_ROWS):
+        yield pa.concat_arrays(text.slice(start, _SLICE_ROWS).chunks)
+
+
+def nothing(length: int) -> pa.RecordBatch:
+    """Return the columns of `Contact` for so many empty cells."""
+    column = pa.nulls(length, pa.string())
+    return pa.record_batch([column] * len(COLUMNS), names=list(COLUMNS))
+
+
+def over_distinct(cells: pa.Array, exact: Callable[[str], Contact]) -> pa.RecordBatch:
+    """Return the columns of `Contact`, each distinct cell decided once by the exact way."""
+    encoded = cells.dictionary_encode()
+    found = [exact(text) for text in encoded.dictionary.to_pylist()]
+    columns = [
+        pa.array([getattr(one, name) for one in found], pa.string()).take(encoded.indices)
+        for name in COLUMNS
+    ]
+    return pa.record_batch(columns, names=list(COLUMNS))
+
+
+def overlay(batch: pa.RecordBatch, mask: pa.Array, part: pa.RecordBatch) -> pa.RecordBatch:
+    """Return the batch with the lines under the mask replaced by those of the part, in order."""
+    columns = [
+        pc.replace_with_mask(batch.column(name), mask, part.column(name)) for name in COLUMNS
+    ]
+    return pa.record_batch(columns, names=list(COLUMNS))
+
+
+def joined(batches: list[pa.RecordBatch]) -> Contacts:
+    """Return the batches one after another as columns."""
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    table = pa.Table.from_batches(batches, schema=schema)
+    return Contacts(**{name: table.column(name) for name in COLUMNS})
