@@ -1,0 +1,207 @@
+"""Ready rows -> requests, one referrer each, in the order of the sources.
+
+The plan is four levels of contiguous slices, held as offsets, so that a million rows cost a few
+arrays and no objects:
+
+    lane      all that goes to one referrer (or to a fixed few, `customers_per_request`):
+              sent one request after the other, never two at once (the API answers 521)
+    request   what one POST carries: one part per referrer of the lane
+    part      one (referrer, campaign, type), at most `batch_size` invites: one customer entry
+    line      one invite
+"""
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from bulk_referrals.exchange import Invite, Lane, Part
+from bulk_referrals.frames import to_table
+
+Positions = npt.NDArray[np.int64]
+
+# Lines turned into objects at a time: enough to amortise Arrow's take, little enough to hold.
+_BLOCK_LINES: Final = 20_000
+
+_SENT_COLUMNS: Final = (
+    "referrer",
+    "referrer_key",
+    "referrer_type",
+    "campaign_token",
+    "type",
+    "identifier",
+    "identifier_key",
+    "name",
+    "invited_on",
+    "id",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Plan:
+    """What is to be sent, in sending order.
+
+    Attributes:
+        lines: positions in the checked frame of the ready lines, int64.
+        parts: offsets into `lines`, int64, one more than there are parts.
+        requests: offsets into `parts`, likewise.
+        lanes: offsets into `requests`, likewise.
+    """
+
+    lines: Positions
+    parts: Positions
+    requests: Positions
+    lanes: Positions
+
+    @property
+    def request_count(self) -> int:
+        """How many requests there are, before any is split or retried."""
+        return len(self.requests) - 1
+
+    @property
+    def lane_count(self) -> int:
+        """How many lanes there are: referrers, where each request carries one."""
+        return len(self.lanes) - 1
+
+
+def group(checked: pd.DataFrame, *, batch_size: int, customers_per_request: int = 1) -> Plan:
+    """Plan the requests for the ready lines of a checked frame.
+
+    Reads `outcome` (null = ready), `referrer_key`, `campaign_token` and `type`. Referrers keep
+    the order of their first line, and within a referrer its campaigns and types keep theirs.
+
+    Args:
+        checked: the checked frame (see `model`).
+        batch_size: most invites of one (referrer, campaign, type) in a request, from 1.
+        customers_per_request: most referrers in a request, from 1.
+
+    Returns:
+        The plan; every ready line stands in it exactly once.
+
+    Raises:
+        ValueError: a size is below 1.
+    """
+    if batch_size < 1 or customers_per_request < 1:
+        message = "batch_size and customers_per_request start at 1"
+        raise ValueError(message)
+    lines = np.flatnonzero(checked["outcome"].isna().to_numpy()).astype(np.int64)
+    ready = checked.iloc[lines]
+    referrer = pd.factorize(ready["referrer_key"])[0].astype(np.int64)
+    grouped = _codes(referrer, ready["campaign_token"], ready["type"])
+    by_group = np.lexsort((grouped, referrer))
+    lines, referrer, grouped = lines[by_group], referrer[by_group], grouped[by_group]
+
+    within = _rank_in_run(grouped)
+    part_starts = np.flatnonzero(within % batch_size == 0)
+    part_referrer = referrer[part_starts]
+    part_round = _rank_in_run(part_referrer)
+    part_lane = part_referrer // customers_per_request
+    part_sizes = np.diff(np.append(part_starts, len(lines)))
+
+    order = np.lexsort((part_referrer, part_round, part_lane))
+    lines = lines[_expand(part_starts[order], part_sizes[order])]
+    lane, turn = part_lane[order], part_round[order]
+    request_starts = _run_starts(lane, turn)
+    lane_starts = _run_starts(lane[request_starts])
+    return Plan(
+        lines=lines,
+        parts=np.append(0, np.cumsum(part_sizes[order])).astype(np.int64),
+        requests=np.append(request_starts, len(order)).astype(np.int64),
+        lanes=np.append(lane_starts, len(request_starts)).astype(np.int64),
+    )
+
+
+def lanes(checked: pd.DataFrame, plan: Plan) -> Iterator[Lane]:
+    """Yield the lanes of a plan as objects, a block of lines at a time.
+
+    Args:
+        checked: the frame that the plan was made from.
+        plan: from `group`.
+
+    Yields:
+        Each lane: its requests in sending order.
+    """
+    table = to_table(checked[list(_SENT_COLUMNS)])
+    line_of_lane = plan.parts[plan.requests[plan.lanes]]
+    first = 0
+    while first < plan.lane_count:
+        reach = int(np.searchsorted(line_of_lane, line_of_lane[first] + _BLOCK_LINES, "right")) - 1
+        last = min(max(reach, first + 1), plan.lane_count)
+        yield from _block(table, plan, first, last)
+        first = last
+
+
+def _block(table: pa.Table, plan: Plan, first: int, last: int) -> Iterator[Lane]:
+    """Yield lanes first..last-1; `table` holds the columns that are sent."""
+    requests = plan.requests[plan.lanes[first] : plan.lanes[last] + 1]
+    parts = plan.parts[requests[0] : requests[-1] + 1]
+    lines = plan.lines[parts[0] : parts[-1]]
+    cells = table.take(pa.array(lines)).to_pydict()
+    invites = [
+        Invite(line=line, identifier=to, identifier_key=key, name=name or "", invited_on=on,
+               id=user or "")
+        for line, to, key, name, on, user in zip(
+            lines.tolist(), cells["identifier"], cells["identifier_key"], cells["name"],
+            cells["invited_on"], cells["id"], strict=True,
+        )
+    ]  # fmt: skip
+    offsets = (parts - parts[0]).tolist()
+    built = [
+        Part(
+            referrer=cells["referrer"][start],
+            referrer_key=cells["referrer_key"][start],
+            referrer_type=cells["referrer_type"][start],
+            campaign_token=cells["campaign_token"][start],
+            type=cells["type"][start],
+            invites=tuple(invites[start:end]),
+        )
+        for start, end in itertools.pairwise(offsets)
+    ]
+    bounds = (requests - requests[0]).tolist()
+    of_lane = (plan.lanes[first : last + 1] - plan.lanes[first]).tolist()
+    for lane_start, lane_end in itertools.pairwise(of_lane):
+        yield tuple(
+            tuple(built[bounds[turn] : bounds[turn + 1]]) for turn in range(lane_start, lane_end)
+        )
+
+
+def _codes(first: Positions, *texts: pd.Series) -> Positions:
+    """Number the distinct combinations in the order of their first appearance."""
+    combined = first
+    for text in texts:
+        code = pd.factorize(text)[0].astype(np.int64)
+        combined = pd.factorize(combined * (int(code.max(initial=0)) + 1) + code)[0].astype(
+            np.int64
+        )
+    return combined
+
+
+def _run_starts(*keys: Positions) -> Positions:
+    """Return where a new run of equal keys begins."""
+    if not len(keys[0]):
+        return np.empty(0, dtype=np.int64)
+    changes = np.zeros(len(keys[0]), dtype=bool)
+    changes[0] = True
+    for key in keys:
+        changes[1:] |= key[1:] != key[:-1]
+    return np.flatnonzero(changes).astype(np.int64)
+
+
+def _rank_in_run(key: Positions) -> Positions:
+    """Number the members of each run of equal keys, from 0."""
+    starts = _run_starts(key)
+    sizes = np.diff(np.append(starts, len(key)))
+    return np.arange(len(key), dtype=np.int64) - np.repeat(starts, sizes)
+
+
+def _expand(starts: Positions, sizes: Positions) -> Positions:
+    """Return the positions of all slices start..start+size-1, one slice after another."""
+    ends = np.cumsum(sizes)
+    total = int(ends[-1]) if len(ends) else 0
+    shifts: Positions = np.repeat(starts - (ends - sizes), sizes)
+    return np.arange(total, dtype=np.int64) + shifts
