@@ -1,0 +1,146 @@
+"""How fast, and how long to wait: backoff, Retry-After, and the pace under a rate limit."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+# A server may ask for any wait; beyond this we would rather ask again than sleep.
+_LONGEST_RETRY_AFTER_S: Final = 900.0
+# Keeps a count over any window under the limit although requests do not arrive evenly.
+_HEADROOM: Final = 0.985
+# How far behind its even beat the pace may catch up: a late wake-up, not a burst.
+_CATCH_UP_S: Final = 0.05
+_SLOWEST: Final = 64.0
+_NOMINAL_INTERVAL_S: Final = 0.02
+
+
+def backoff_s(attempt: int, *, base_s: float, cap_s: float, jitter: float) -> float:
+    """Return the wait before the next attempt, with full jitter.
+
+    wait = min(cap_s, base_s * 2**(attempt - 1)) * jitter
+
+    Args:
+        attempt: attempts already made, from 1.
+        base_s: first wait, seconds.
+        cap_s: longest wait, seconds.
+        jitter: a draw in [0, 1]; the caller owns the chance.
+
+    Returns:
+        Seconds in [0, cap_s]; a huge attempt gives the cap, never an overflow.
+
+    Raises:
+        ValueError: attempt is below 1.
+    """
+    if attempt < 1:
+        message = "attempt starts at 1"
+        raise ValueError(message)
+    doublings = min(attempt - 1, 60)
+    return min(cap_s, base_s * 2.0**doublings) * jitter
+
+
+def retry_after_s(header: str, *, now: datetime) -> float | None:
+    """Read a `Retry-After` header (RFC 9110, 10.2.3): seconds or an HTTP date.
+
+    Args:
+        header: as it came.
+        now: aware.
+
+    Returns:
+        Seconds in [0, 900], or None where the header is absent or makes no sense.
+    """
+    text = header.strip()
+    if not text:
+        return None
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_RETRY_AFTER_S)
+    try:
+        then = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError):
+        return None
+    aware = then if then.tzinfo else then.replace(tzinfo=UTC)
+    return min(max((aware - now).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)
+
+
+@dataclass(slots=True, kw_only=True)
+class Pace:
+    """An even beat under a rate limit, slower after a refusal and back up gently.
+
+    Requests leave `60 / rate_per_min` seconds apart, one at a time, so that no window of any
+    kind (fixed, sliding, token bucket) ever holds more than the limit. A refusal halves the
+    speed; each success wins back a little, until the set rate is reached again.
+
+    Attributes:
+        rate_per_min: the limit, requests per minute; None for no limit.
+        slowness: 1 at full speed, up to 64; the interval's factor.
+        next_at: monotonic seconds of the next free beat.
+        slowed_at: monotonic seconds when it last slowed down.
+    """
+
+    rate_per_min: float | None
+    slowness: float = 1.0
+    next_at: float = 0.0
+    slowed_at: float = float("-inf")
+
+    def interval_s(self) -> float:
+        """Return the seconds between two beats as things stand."""
+        base = 60.0 / (self.rate_per_min * _HEADROOM) if self.rate_per_min else 0.0
+        if self.slowness <= 1.0:
+            return base
+        return max(base, _NOMINAL_INTERVAL_S) * self.slowness
+
+    def take(self, now: float) -> float:
+        """Take the next beat.
+
+        Args:
+            now: monotonic seconds.
+
+        Returns:
+            Seconds to wait before the request may leave; 0 for at once.
+        """
+        interval = self.interval_s()
+        beat = max(self.next_at, now - min(_CATCH_UP_S, interval))
+        self.next_at = beat + interval
+        return max(beat - now, 0.0)
+
+    def refused(self, now: float, *, left_at: float, wait_s: float | None) -> None:
+        """Slow down: the limit was met, or the platform is not well.
+
+        Args:
+            now: monotonic seconds.
+            left_at: when the refused request left; one that left before we last slowed down
+                tells nothing new, or a burst of refusals would slow us down once for each.
+            wait_s: how long it asked us to wait, if it did.
+        """
+        if left_at >= self.slowed_at:
+            self.slowness = min(self.slowness * 2.0, _SLOWEST)
+            self.slowed_at = now
+        self.next_at = max(self.next_at, now + (wait_s or 0.0))
+
+    def succeeded(self) -> None:
+        """Win back a little speed."""
+        self.slowness = max(self.slowness * 0.95, 1.0)
+
+
+@dataclass(slots=True, kw_only=True)
+class RetryBudget:
+    """Keeps an outage from being answered by a storm: a retry must have been earned.
+
+    Every request answered earns a fifth of a retry, up to the most that can be saved.
+
+    Attributes:
+        saved: retries that may be made now.
+    """
+
+    saved: float = 20.0
+
+    def earn(self) -> None:
+        """Note a request that was answered."""
+        self.saved = min(self.saved + 0.2, 100.0)
+
+    def spend(self) -> bool:
+        """Take one retry; False when there is none left, and it should wait."""
+        if self.saved < 1.0:
+            return False
+        self.saved -= 1.0
+        return True

@@ -1,0 +1,198 @@
+"""From an answer to a verdict on each invite, by the tables of the API's reference.
+
+Three levels speak: the request, the customer, the referral. Only the nearest level that speaks
+decides: a request and a customer can both say success around a referral that failed. What cannot
+be told for certain is `READ_BACK`: nothing is sent again before a GET has shown it absent.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Final
+
+from bulk_referrals.exchange import Answer, Levels, Part, ReadBack, Status
+
+
+class Verdict(Enum):
+    """What an answer says about one invite."""
+
+    ACCEPTED = auto()
+    REFUSED = auto()  # for good; its code says why
+    AGAIN = auto()  # not processed: may be sent again
+    SPLIT = auto()  # not processed: the request was too large
+    READ_BACK = auto()  # may or may not stand on the platform
+
+
+class Effect(Enum):
+    """What an answer says about the requests that follow."""
+
+    NONE = auto()
+    SLOW = auto()  # the rate limit was met
+    RENEW = auto()  # the credentials were not taken: renew a token once, else stop
+    STOP = auto()  # no further request can fare better
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """The verdict on one invite, with the code and the words it rests on."""
+
+    verdict: Verdict
+    code: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """An answer, judged.
+
+    Attributes:
+        findings: for each part that was sent, one finding per invite, in order.
+        effect: what it says about the requests that follow.
+        code: the request-level code, for the ledger and the log.
+    """
+
+    findings: tuple[tuple[Finding, ...], ...]
+    effect: Effect
+    code: str
+
+
+CAMPAIGN_CODES: Final = frozenset({"1202", "1203"})
+
+_NO_CUSTOMER: Final = frozenset({"1011", "1012"})
+_SUCCESS: Final = "200"
+_PARTLY: Final = "201"
+_DONE: Final = "1000"
+_NOT_PROCESSED: Final = frozenset({"401", "403", "404", "405", "415", "429", "461", "517", "521"})
+_STOPPING: Final = frozenset({"403", "404", "405", "415"})
+_SLOWING: Final = frozenset({"429", "517"})
+_TOO_LARGE: Final = frozenset({"1060", "413"})
+_UNSURE: Final = frozenset({"1222", "408", _PARTLY})
+_REDIRECTS: Final = range(300, 400)
+_SERVER_ERRORS: Final = range(500, 600)
+_SUCCESSES: Final = range(200, 300)
+
+
+def judge(answer: Answer, parts: Sequence[Part]) -> Judgement:
+    """Judge the answer to a POST.
+
+    Args:
+        answer: as `wire.read_answer` read it.
+        parts: the customer entries that were sent.
+
+    Returns:
+        A finding for every invite, and the effect on what follows.
+    """
+    code = _request_code(answer)
+    spoken = any(
+        level.referral or level.customer for part in answer.levels for level in part or ()
+    )
+    overall = _finding_of_request(answer, code)
+    findings = tuple(
+        _findings_of_part(part, levels, overall=overall, spoken=spoken)
+        for part, levels in zip(parts, answer.levels or (None,) * len(parts), strict=True)
+    )
+    codes = {finding.code for part in findings for finding in part}
+    return Judgement(findings=findings, effect=_effect(code, codes, spoken=spoken), code=code)
+
+
+def _findings_of_part(
+    part: Part, levels: tuple[Levels, ...] | None, *, overall: Finding, spoken: bool
+) -> tuple[Finding, ...]:
+    if levels is None:
+        if spoken:  # the answer tells of other customers: it cannot be taken to tell of this one
+            lost = Finding(verdict=Verdict.READ_BACK, code="no-answer")
+            return tuple(lost for _ in part.invites)
+        return tuple(overall for _ in part.invites)
+    return tuple(
+        _finding_of_item(nearest) if (nearest := level.referral or level.customer) else overall
+        for level in levels
+    )
+
+
+def _request_code(answer: Answer) -> str:
+    """Return the request's code: the body's, unless HTTP itself says something worse."""
+    stated = answer.status.code if answer.status else ""
+    if answer.http_status in _SUCCESSES:
+        return stated or (_SUCCESS if answer.status else "no-answer")
+    return stated if stated not in {"", _SUCCESS, _PARTLY} else str(answer.http_status)
+
+
+def _finding_of_request(answer: Answer, code: str) -> Finding:
+    """Return what the request level alone says about its invites."""
+    status = answer.status or Status()
+    if code == _SUCCESS:
+        trusted = status.success is not False and answer.levels and None not in answer.levels
+        verdict = Verdict.ACCEPTED if trusted else Verdict.READ_BACK
+    elif code == "no-answer":
+        verdict = Verdict.READ_BACK
+    elif answer.http_status in _REDIRECTS:
+        verdict = Verdict.AGAIN
+    else:
+        verdict = _verdict_of_code(code)
+    return Finding(verdict=verdict, code=code, message=status.message)
+
+
+def _finding_of_item(status: Status) -> Finding:
+    """Return what a referral's or customer's own status says."""
+    if not status.code:
+        verdict = Verdict.ACCEPTED if status.success else Verdict.REFUSED
+        code = _DONE if status.success else "no-code"
+        return Finding(verdict=verdict, code=code, message=status.message)
+    if status.code == _DONE:
+        done = status.success is not False
+        verdict = Verdict.ACCEPTED if done else Verdict.READ_BACK
+    else:
+        verdict = _verdict_of_code(status.code, item=True)
+    return Finding(verdict=verdict, code=status.code, message=status.message)
+
+
+def _verdict_of_code(code: str, *, item: bool = False) -> Verdict:
+    """Look a code up; one that the reference does not list is reported as it came."""
+    if code in _NOT_PROCESSED:
+        return Verdict.AGAIN
+    if code in _TOO_LARGE:
+        return Verdict.SPLIT
+    if code in _UNSURE:
+        return Verdict.READ_BACK
+    if not item and code.isdecimal() and int(code) in _SERVER_ERRORS:
+        return Verdict.READ_BACK
+    return Verdict.REFUSED
+
+
+def _effect(code: str, item_codes: set[str], *, spoken: bool) -> Effect:
+    if _SLOWING & ({code} | item_codes):
+        return Effect.SLOW
+    if spoken:
+        return Effect.NONE
+    if code == "401":
+        return Effect.RENEW
+    if code in _STOPPING or (code.isdecimal() and int(code) in _REDIRECTS):
+        return Effect.STOP
+    return Effect.NONE
+
+
+def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:
+    """Judge whether a GET's answer can be relied on.
+
+    Args:
+        seen: as `wire.read_back` read it.
+        longest: the number of invitees that was asked for at most.
+
+    Returns:
+        None when it shows the referrer's invites as they are; else why it does not:
+        `SLOW`, `RENEW`, `STOP`, or `NONE` for a failure that may pass.
+    """
+    code = seen.status.code if seen.status else ""
+    if seen.http_status not in _SUCCESSES or code in _SLOWING:
+        # HTTP's own verdict wins over a body that contradicts it.
+        stated = code if code in _SLOWING else str(seen.http_status)
+        return _effect(stated, set(), spoken=False)
+    if seen.status is None or code != _SUCCESS or seen.status.success is False:
+        return _effect(code, set(), spoken=False)
+    if seen.item is not None and seen.item.code in _NO_CUSTOMER and not seen.invitees:
+        return None  # nobody there, so no invite there
+    if not seen.matched or seen.item is None or seen.item.code != _DONE:
+        return Effect.NONE
+    if len(seen.invitees) >= longest:
+        return Effect.NONE  # the list may have been cut: what it lacks is not shown absent
+    return None

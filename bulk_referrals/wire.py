@@ -1,0 +1,265 @@
+"""The API's JSON, in and out. Nowhere else in the house knows its shape.
+
+Out: exactly the shape of the API's reference. In: liberally, since answers differ from the
+reference and from each other: a boolean or a string `success`, a code as number or text, a single
+object where an array is due, customers in another order, a referrer with its country code.
+"""
+
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
+
+import orjson
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from bulk_referrals.exchange import Answer, Levels, Part, ReadBack, Status
+from bulk_referrals.model import ReferralType
+
+_DIGITS_MATCHED: Final = 7  # fewer digits in common do not show that two mobiles are the same
+
+
+def payload(parts: Sequence[Part]) -> bytes:
+    """Return the body of a POST for these customer entries, as the API's reference shows it."""
+    return orjson.dumps({"root": {"customer": [_customer(part) for part in parts]}})
+
+
+def _customer(part: Part) -> dict[str, Any]:
+    by_mobile = part.referrer_type == ReferralType.MOBILE
+    return {
+        "mobile" if by_mobile else "email": part.referrer,
+        "referrals": {
+            "campaign_token": part.campaign_token,
+            "referral_type": {
+                "type": part.type,
+                "referral": [
+                    {
+                        "id": invite.id,
+                        "invited_on": invite.invited_on,
+                        "name": invite.name,
+                        "identifier": invite.identifier,
+                    }
+                    for invite in part.invites
+                ],
+            },
+        },
+    }
+
+
+# --- reading -------------------------------------------------------------------------------
+
+
+def _as_list(value: object) -> object:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+def _as_text(value: object) -> object:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int | float) else value
+
+
+def _as_success(value: object) -> object:
+    if isinstance(value, str):
+        return {"true": True, "false": False}.get(value.strip().lower())
+    return value if isinstance(value, bool) else None
+
+
+Text = Annotated[str, BeforeValidator(_as_text)]
+
+
+class _Read(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Status(_Read):
+    success: Annotated[bool | None, BeforeValidator(_as_success)] = None
+    code: Text = ""
+    message: Text = ""
+
+    def plain(self) -> Status:
+        return Status(success=self.success, code=self.code.strip(), message=self.message)
+
+
+def _plain(status: _Status | None) -> Status | None:
+    if status is None or (status.success is None and not status.code.strip()):
+        return None
+    return status.plain()
+
+
+class _Referral(_Read):
+    identifier: Text = ""
+    status: _Status | None = None
+
+
+class _ReferralType(_Read):
+    type: Text = ""
+    referral: Annotated[list[_Referral], BeforeValidator(_as_list)] = Field(default_factory=list)
+    invitee: Annotated[list[_Referral], BeforeValidator(_as_list)] = Field(default_factory=list)
+
+
+class _ReferralTypes(_Read):
+    referral_type: Annotated[list[_ReferralType], BeforeValidator(_as_list)] = Field(
+        default_factory=list
+    )
+
+
+class _Customer(_Read):
+    mobile: Text = ""
+    email: Text = ""
+    referral_code: Text = ""
+    referrals: _ReferralTypes | None = None
+    invitees: _ReferralTypes | None = None
+    item_status: _Status | None = None
+
+
+class _Customers(_Read):
+    customer: Annotated[list[_Customer], BeforeValidator(_as_list)] = Field(default_factory=list)
+
+
+class _Response(_Read):
+    status: _Status | None = None
+    customers: _Customers | None = None
+    customer: Annotated[list[_Customer], BeforeValidator(_as_list)] = Field(default_factory=list)
+
+
+class _Envelope(_Read):
+    response: _Response
+
+
+def _envelope(body: bytes) -> _Response | None:
+    """Return the response object, or None for anything that is not one."""
+    try:
+        return _Envelope.model_validate(orjson.loads(body)).response
+    except (orjson.JSONDecodeError, ValidationError, RecursionError):
+        return None
+
+
+def read_answer(
+    body: bytes, parts: Sequence[Part], *, http_status: int, request_id: str, retry_after: str
+) -> Answer:
+    """Read the answer to a POST and match it to what was sent.
+
+    Args:
+        body: the response's body, of any content.
+        parts: the customer entries that were sent.
+        http_status: of the response.
+        request_id: `X-Cap-Requestid`, or "".
+        retry_after: `Retry-After`, or "".
+
+    Returns:
+        The answer; its `status` is None when the body is not an answer of the API.
+    """
+    response = _envelope(body)
+    status = _plain(response.status) if response else None
+    if response is None or (status is None and response.customers is None):
+        return Answer(http_status=http_status, request_id=request_id, retry_after=retry_after)
+    customers = response.customers.customer if response.customers else []
+    return Answer(
+        http_status=http_status,
+        request_id=request_id,
+        retry_after=retry_after,
+        status=status or Status(),
+        levels=tuple(_match(part, customers, alone=len(parts) == 1) for part in parts),
+    )
+
+
+def _match(
+    part: Part, customers: Sequence[_Customer], *, alone: bool
+) -> tuple[Levels, ...] | None:
+    """Return the lower levels for one part; None when others are named and this one is not."""
+    if not customers:
+        return tuple(Levels(referral=None, customer=None) for _ in part.invites)
+    mine = [customer for customer in customers if _same_referrer(part, customer)]
+    if not mine and alone and len(customers) == 1 and not _named(customers[0]):
+        mine = [customers[0]]
+    if not mine:
+        return None
+    listed: dict[tuple[str, str], deque[Status | None]] = defaultdict(deque)
+    for customer in mine:
+        for kind in customer.referrals.referral_type if customer.referrals else []:
+            for referral in kind.referral:
+                key = (kind.type.strip().upper(), referral.identifier.strip())
+                listed[key].append(_plain(referral.status))
+    own = next((status for c in mine if (status := _plain(c.item_status))), None)
+    return tuple(
+        Levels(referral=_take(listed, part.type, invite.identifier), customer=own)
+        for invite in part.invites
+    )
+
+
+def _take(
+    listed: dict[tuple[str, str], deque[Status | None]], kind: str, identifier: str
+) -> Status | None:
+    """Take the next verdict on this identifier: one sent twice is answered twice."""
+    for key in ((kind, identifier), ("", identifier)):
+        if listed.get(key):
+            return listed[key].popleft()
+    return None
+
+
+def _named(customer: _Customer) -> bool:
+    return bool(customer.mobile.strip() or customer.email.strip())
+
+
+def _same_referrer(part: Part, customer: _Customer) -> bool:
+    """Tell whether an answer's customer is the one that was sent.
+
+    Mobiles come back with their country code even when sent without, so one may be the tail of
+    the other.
+    """
+    if part.referrer_type == ReferralType.MOBILE:
+        return same_mobile(part.referrer_key, customer.mobile)
+    return customer.email.strip().casefold() == part.referrer_key.casefold()
+
+
+def same_mobile(one: str, other: str) -> bool:
+    """Tell whether two spellings are one mobile: equal digits, or one the tail of the other."""
+    left, right = (_digits(text) for text in (one, other))
+    shorter, longer = sorted((left, right), key=len)
+    return len(shorter) >= _DIGITS_MATCHED and longer.endswith(shorter)
+
+
+def _digits(text: str) -> str:
+    return "".join(char for char in text if "0" <= char <= "9").lstrip("0")
+
+
+def read_back(body: bytes, part: Part, *, http_status: int, retry_after: str) -> ReadBack:
+    """Read the answer to a GET about one part's referrer.
+
+    Returns:
+        What it shows; its `status` is None when the body is not an answer of the API.
+    """
+    response = _envelope(body)
+    status = _plain(response.status) if response else None
+    if response is None or status is None:
+        return ReadBack(http_status=http_status, retry_after=retry_after)
+    customers = response.customer or (response.customers.customer if response.customers else [])
+    one = customers[0] if len(customers) == 1 else _Customer()
+    return ReadBack(
+        http_status=http_status,
+        matched=len(customers) == 1 and (_same_referrer(part, one) or not _named(one)),
+        status=status,
+        item=_plain(one.item_status),
+        invitees=tuple(
+            (kind.type.strip().upper(), invitee.identifier.strip())
+            for kind in (one.invitees.referral_type if one.invitees else [])
+            for invitee in kind.invitee
+        ),
+        referral_code=one.referral_code,
+        retry_after=retry_after,
+    )
+
+
+def lists(seen: ReadBack, kind: str, identifier_key: str) -> bool:
+    """Tell whether a read-back lists an invitee, however the platform spells it."""
+    if kind == ReferralType.MOBILE:
+        return any(
+            of in {kind, ""} and same_mobile(identifier_key, listed)
+            for of, listed in seen.invitees
+        )
+    return any(
+        of in {kind, ""} and listed.casefold() == identifier_key.casefold()
+        for of, listed in seen.invitees
+    )
