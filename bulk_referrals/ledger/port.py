@@ -1,0 +1,237 @@
+"""What a ledger is: the durable memory that makes every invite leave at most once.
+
+Order is the promise. An `Intent` is durable before the first byte of its request leaves; a
+`Result` is durable before it is counted. Whatever dies in between leaves an invite `IN_FLIGHT`,
+which is read back before anything else happens to it.
+
+A ledger holds no contact in its tables: an invite is a keyed hash (see `InviteKeys`). The rows
+themselves, which the report needs, are kept as frames (Arrow, compressed), apart, so that they
+can be deleted without forgetting what was sent.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import IntEnum
+from typing import Any, Final, Protocol
+
+import pyarrow as pa
+
+from bulk_referrals.model import Outcome, RequestFigures, RunState, Source, SourceTable
+
+_SEPARATOR: Final = "\x1f"  # cannot stand in a normalised contact, a token or a host
+
+
+class InviteState(IntEnum):
+    """Where an invite stands, over all runs; stored, so the numbers never change."""
+
+    IN_FLIGHT = 1  # its intent is durable and no answer is: may or may not have arrived
+    UNKNOWN = 2  # its answer was lost, and reading back has not settled it
+    ACCEPTED = 3  # the API took it: never sent again
+    REFUSED = 4  # the API refused or did not process it: may be sent again
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A request about to leave.
+
+    Attributes:
+        request: its number within the run, from 1.
+        sent_at: aware, UTC.
+        attempt: times its invites have been sent, this one included, from 1.
+        invites: (key, line in the checked frame) of each invite it carries.
+    """
+
+    request: int
+    sent_at: datetime
+    attempt: int
+    invites: Sequence[tuple[bytes, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineResult:
+    """What has become of one line.
+
+    Attributes:
+        line: its position in the checked frame.
+        key: its invite; None for a line that was never to leave.
+        state: what the invite now is; None leaves the invite as it stands.
+        outcome: None when the line is not settled yet.
+        code: see `codes`.
+        message: the API's own words; "" where it had none.
+        attempts: times the invite was sent.
+        sent_at: of the last attempt; None where never sent.
+        request_id: `X-Cap-Requestid`; "" where there was none.
+    """
+
+    line: int
+    key: bytes | None
+    state: InviteState | None
+    outcome: Outcome | None
+    code: str
+    message: str = ""
+    attempts: int = 0
+    sent_at: datetime | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What an answer, or a read-back, has settled.
+
+    Attributes:
+        request: the request answered; None for a read-back.
+        answered_at: aware, UTC.
+        http_status: 0 where no answer came.
+        code: the request-level code.
+        lines: what it says about each line.
+    """
+
+    request: int | None
+    answered_at: datetime
+    http_status: int
+    code: str
+    lines: Sequence[LineResult]
+
+
+Entry = Intent | Result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteRecord:
+    """What the ledger knows of one invite.
+
+    Attributes:
+        state: where it stands.
+        run_id: the run that last touched it.
+        attempts: times that run has sent it.
+    """
+
+    state: InviteState
+    run_id: str
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run, as the ledger keeps it.
+
+    Attributes:
+        run_id: see `RunReport`.
+        version: of the package that began it.
+        started_at: aware, UTC.
+        finished_at: aware, UTC; None while it is under way.
+        state: where it stands.
+        exit_code: None while it is under way.
+        stop_reason: a sentence; "" unless it ended early.
+        target: the host it sends to, or "sandbox".
+        organisation: the part of an invite's key that names the platform's organisation.
+        timezone: IANA zone of the cluster.
+        settings: the run's own settings as JSON values, without secrets.
+        sources: the files.
+        tables: their sheets.
+        notices: sentences that the user should see.
+        requests: what went over the wire, over all its sittings.
+        outcomes: rows by outcome, once known.
+    """
+
+    run_id: str
+    version: str
+    started_at: datetime
+    finished_at: datetime | None = None
+    state: RunState
+    exit_code: int | None = None
+    stop_reason: str = ""
+    target: str
+    organisation: str
+    timezone: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    sources: tuple[Source, ...] = ()
+    tables: tuple[SourceTable, ...] = ()
+    notices: tuple[str, ...] = ()
+    requests: RequestFigures = field(default_factory=RequestFigures)
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InviteKeys:
+    """The key of an invite: a keyed hash of all that makes it the same invite.
+
+    Attributes:
+        secret: 32 random bytes, made once per ledger.
+    """
+
+    secret: bytes = field(repr=False)
+
+    def key(self, organisation: str, token: str, referrer: str, kind: str, invitee: str) -> bytes:
+        """Return 16 bytes for (organisation, campaign token, referrer, type, identifier).
+
+        All five are canonical; BLAKE2b, keyed with the ledger's secret, so that a ledger which
+        has shed its contacts cannot be searched for them.
+        """
+        text = _SEPARATOR.join((organisation, token, referrer, kind, invitee))
+        return hashlib.blake2b(text.encode(), digest_size=16, key=self.secret).digest()
+
+
+class Ledger(Protocol):
+    """A durable store; every write is on disk when its method returns.
+
+    Each method raises `LedgerError` when the store cannot do it; then nothing of it was done.
+    """
+
+    def keys(self) -> InviteKeys:
+        """Return this ledger's way to make keys."""
+
+    def lock(self, *, wait_s: float) -> AbstractContextManager[None]:
+        """Hold the ledger for one run.
+
+        Args:
+            wait_s: how long to wait for another run to let go, seconds.
+
+        Raises:
+            LedgerBusyError: another run holds it.
+        """
+
+    def begin(self, run: RunRecord) -> None:
+        """Add a run, before anything of it is sent."""
+
+    def update(self, run: RunRecord) -> None:
+        """Replace a run's record."""
+
+    def run(self, run_id: str) -> RunRecord | None:
+        """Return one run, or None."""
+
+    def runs(self) -> list[RunRecord]:
+        """Return all runs, the oldest first."""
+
+    def save_frame(self, run_id: str, name: str, table: pa.Table) -> None:
+        """Keep a table for a run, in place of one of the same name."""
+
+    def load_frame(self, run_id: str, name: str) -> pa.Table | None:
+        """Return a kept table, or None."""
+
+    def invites(self, keys: Iterable[bytes]) -> dict[bytes, InviteRecord]:
+        """Return what is known of these invites; those never sent are left out."""
+
+    def write(self, run_id: str, entries: Sequence[Entry]) -> None:
+        """Apply entries in order, all or none.
+
+        Raises:
+            LedgerError: also when an intent names an invite that is accepted or that another
+                run has in flight: sending it would make a second invite.
+        """
+
+    def results(self, run_id: str) -> pa.Table:
+        """Return the settled lines of a run.
+
+        Columns: `line` int64, `outcome`, `code`, `message` text, `attempts` int64, `sent_at`
+        text (ISO 8601, UTC; null where never sent), `request_id` text.
+        """
+
+    def last_request(self, run_id: str) -> int:
+        """Return the highest request number of a run; 0 when it has sent nothing."""
+
+    def close(self) -> None:
+        """Let go of the store."""
