@@ -1,0 +1,307 @@
+"""Settings: a TOML file < environment < flags, checked as a whole, frozen.
+
+Every setting is a field here, and its environment variable is `BULK_REFERRALS_` and the field's
+name in capitals. Credentials come from the environment or the file, never from a flag; a file
+that holds one must be readable by its owner only.
+"""
+
+import re
+import stat
+import tomllib
+from collections.abc import Mapping
+from datetime import datetime, time
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from bulk_referrals.errors import UsageError
+from bulk_referrals.model import MobileFormat, MobileRule
+
+ENV_PREFIX: Final = "BULK_REFERRALS_"
+
+Cluster = Literal["apac", "eu", "us", "sea"]
+
+# The hosts of the API's reference.
+CLUSTER_HOSTS: Final[dict[str, str]] = {
+    "apac": "https://apac.intouch.capillarytech.com",
+    "eu": "https://eu.intouch.capillarytech.com",
+    "us": "https://ushc.intouch.capillarytech.com",
+    "sea": "https://sea.intouch.capillarytech.com",
+}
+# The zone that the API assumes for `invited_on`: India and Singapore clusters IST, EU UTC. The
+# reference does not say for the US; UTC is the assumption, `--cluster-timezone` overrides it.
+CLUSTER_TIMEZONES: Final[dict[str, str]] = {
+    "apac": "Asia/Kolkata",
+    "sea": "Asia/Kolkata",
+    "eu": "UTC",
+    "us": "UTC",
+}
+DEFAULT_TIMEZONE: Final = "Asia/Kolkata"
+SANDBOX_TARGET: Final = "sandbox"
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_SECRETS: Final = ("username", "password", "client_key", "client_secret")
+_RATE: Final = re.compile(
+    r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE
+)
+_PER_MIN: Final = {"s": 60.0, "m": 1.0, "h": 1 / 60}
+_HOURS: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
+
+
+def parse_rate(text: object) -> object:
+    """Read "300/min", "5/s" or "unlimited"; return requests per minute, or None for no limit.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not isinstance(text, str):
+        return text
+    if text.strip().lower() in {"unlimited", "none"}:
+        return None
+    match = _RATE.fullmatch(text.strip())
+    if match is None or float(match[1]) <= 0:
+        message = "write a rate as 300/min, 5/s or unlimited"
+        raise ValueError(message)
+    return float(match[1]) * _PER_MIN[match[2][0].lower()]
+
+
+def _split(value: object) -> object:
+    """Take "A,B" from the environment for a list."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+class Settings(BaseSettings):
+    """All settings of a command, checked and frozen."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
+    )
+
+    # --- where things are
+    ledger: Path = Field(
+        Path(".bulk_referrals/ledger.sqlite3"),
+        description="The ledger's file, made where missing.",
+    )
+    reports: Path = Field(Path("reports"), description="The folder of the reports.")
+    wait_s: float = Field(0.0, ge=0, description="Seconds to wait for another run to end.")
+
+    # --- reading
+    columns: dict[str, str] = Field(
+        default_factory=dict, description="Your column names and the fields they mean."
+    )
+    sheets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="The sheets to read; none means every visible one."
+    )
+    encoding: str = Field("", description="Of text files; empty means detect.")
+    delimiter: str = Field("", description="Of text files; empty means detect.")
+
+    # --- validating
+    campaign_token: str = Field("", description="For rows that have none.")
+    region: str = Field("", description="Country (IN, AE, …) of mobiles without a country code.")
+    invited_on: str = Field("", description="For rows that have none; empty means now.")
+    timezone: str = Field("", description="Zone of the dates in your files; empty: the cluster's.")
+    cluster_timezone: str = Field("", description="Zone that the cluster assumes.")
+    day_first: bool | None = Field(None, description="Read 03/04 as 3 April (true) or March 4.")
+    mobile_format: MobileFormat = Field(
+        MobileFormat.DIGITS, description="How mobiles are sent: digits, e164 or national."
+    )
+    mobile: MobileRule = Field(default_factory=MobileRule, description="The brand's own rule.")
+    suppress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Files of contacts that are never invited."
+    )
+
+    # --- connecting
+    host: str = Field("", description="The API's address, https://….")
+    cluster: Cluster | None = Field(None, description="The API's cluster: apac, eu, us or sea.")
+    organisation: str = Field(
+        "", description="Names your organisation in the ledger; empty means the host."
+    )
+    proxy: str = Field("", description="Address of an HTTP proxy.")
+    username: str = Field("", description="Till for Basic authentication.")
+    password: SecretStr = Field(SecretStr(""), description="Password for Basic authentication.")
+    client_key: SecretStr = Field(SecretStr(""), description="Key for OAuth.")
+    client_secret: SecretStr = Field(SecretStr(""), description="Secret for OAuth.")
+    token_host: str = Field("", description="Where OAuth tokens come from; empty: the host.")
+    attribution_type: str = Field("", description="OAuth only: TILL, STORE_CODE, ….")
+    attribution_code: str = Field("", description="OAuth only: the till or store itself.")
+
+    # --- sending
+    rate: Annotated[float | None, BeforeValidator(parse_rate)] = Field(
+        300.0, description="Requests a minute: 300/min, 5/s or unlimited."
+    )
+    concurrency: int = Field(16, ge=1, le=1000, description="Most requests under way at once.")
+    timeout: float = Field(30.0, gt=0, description="Seconds for one request and its answer.")
+    batch_size: int = Field(50, ge=1, description="Most invites of one referrer in a request.")
+    customers_per_request: int = Field(1, ge=1, description="Most referrers in a request.")
+    max_attempts: int = Field(5, ge=1, description="Most times that an invite is sent.")
+    settle_s: float = Field(
+        30.0, ge=0, description="Seconds before a lost request is believed not to have arrived."
+    )
+    outage_s: float = Field(
+        300.0, ge=0, description="Seconds without any answer after which the run stops."
+    )
+    max_failures: int | None = Field(None, ge=0, description="Stop after so many failed rows.")
+    max_failure_rate: float | None = Field(
+        None, gt=0, le=1, description="Stop when this share of the rows has failed (0.2 = 20 %)."
+    )
+    canary: int | None = Field(None, ge=1, description="Send this many referrers first.")
+    limit: int | None = Field(None, ge=0, description="Send at most so many rows.")
+    quiet_hours: str = Field("", description="Send nothing in these hours: 21:00-09:00.")
+
+    @field_validator("host", "token_host")
+    @classmethod
+    def _over_tls(cls, value: str) -> str:
+        if not value:
+            return value
+        parts = urlsplit(value if "://" in value else f"https://{value}")
+        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
+            return value
+        if parts.scheme != "https" or not parts.hostname or parts.username:
+            message = "write it as https://HOST (http only on this machine)"
+            raise ValueError(message)
+        return f"https://{parts.netloc}"
+
+    @field_validator("timezone", "cluster_timezone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        if value:
+            try:
+                ZoneInfo(value)
+            except (OSError, ValueError) as error:
+                message = "write a time zone as Asia/Kolkata or UTC"
+                raise ValueError(message) from error
+        return value
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _known_hours(cls, value: str) -> str:
+        if value:
+            parse_quiet_hours(value)
+        return value
+
+    @property
+    def base_url(self) -> str:
+        """The API's address; "" where neither host nor cluster is set."""
+        return self.host or (CLUSTER_HOSTS[self.cluster] if self.cluster else "")
+
+    @property
+    def api_timezone(self) -> str:
+        """The IANA zone that the API assumes."""
+        return self.cluster_timezone or CLUSTER_TIMEZONES.get(self.cluster or "", DEFAULT_TIMEZONE)
+
+    def public(self) -> dict[str, Any]:
+        """Return all settings as plain JSON values, without secrets: enough to resume with."""
+        return self.model_dump(mode="json", exclude=set(_SECRETS))
+
+
+def shown(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return `Settings.public` as text for people; settings left at their default are left out."""
+    usual = Settings.model_construct().public()
+    return {
+        name: _as_text(value)
+        for name, value in settings.items()
+        if value != usual.get(name) and value not in (None, "", [], {})
+    }
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{name}={part}" for name, part in value.items() if part)
+    if isinstance(value, list):
+        return ", ".join(str(part) for part in value)
+    return str(value)
+
+
+def parse_quiet_hours(text: str) -> tuple[time, time]:
+    """Read "21:00-09:00".
+
+    Raises:
+        ValueError: it is not two times of day with a dash between them.
+    """
+    match = _HOURS.fullmatch(text.strip())
+    if match is None:
+        message = "write quiet hours as 21:00-09:00"
+        raise ValueError(message)
+    return time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
+
+
+def in_quiet_hours(text: str, moment: datetime) -> bool:
+    """Tell whether a moment, in the cluster's zone, lies within hours such as 21:00-09:00."""
+    if not text:
+        return False
+    start, end = parse_quiet_hours(text)
+    now = moment.timetz().replace(tzinfo=None)
+    return start <= now < end if start <= end else (now >= start or now < end)
+
+
+def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
+    """Put the settings together: file < environment < flags.
+
+    Args:
+        file: a TOML file, or None.
+        flags: setting -> value, only those that were given.
+
+    Raises:
+        UsageError: one sentence per fault, all at once.
+    """
+    from_file = _read_file(file) if file else {}
+
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del dotenv_settings, file_secret_settings
+            file_settings = InitSettingsSource(settings_cls, init_kwargs=from_file)
+            return init_settings, env_settings, file_settings
+
+    try:
+        return Layered(**flags)
+    except ValidationError as error:
+        raise UsageError(_sentences(error, file)) from None
+
+
+def _read_file(file: Path) -> dict[str, Any]:
+    try:
+        with file.open("rb") as stream:
+            mode = file.stat().st_mode
+            content = tomllib.load(stream)
+    except OSError as error:
+        message = f"{file}: the configuration cannot be read ({error.strerror}). Check --config."
+        raise UsageError(message) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{file}: the configuration is not valid TOML ({error}). Correct it."
+        raise UsageError(message) from error
+    if mode & (stat.S_IRWXG | stat.S_IRWXO) and any(content.get(name) for name in _SECRETS):
+        message = f"{file}: it holds credentials, and others can read it. Run: chmod 600 {file}"
+        raise UsageError(message)
+    return content
+
+
+def _sentences(error: ValidationError, file: Path | None) -> str:
+    """Say every fault, without its value: it may be a secret."""
+    lines = []
+    for fault in error.errors(include_input=False, include_url=False):
+        name = ".".join(str(part) for part in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            lines.append(f"{file or 'settings'}: there is no setting {name}.")
+        else:
+            lines.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}.")
+    return "\n".join(lines)
