@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import cache, partial
+from typing import Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,6 +18,8 @@ from bulk_referrals.contacts.contact import (
 from bulk_referrals.contacts.one_email import email
 from bulk_referrals.contacts.one_mobile import mobile
 from bulk_referrals.model import MobileFormat, MobileRule
+
+_AT: Final = "[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]"
 
 
 def mobiles(
@@ -70,4 +73,4 @@ def emails(cells: pa.ChunkedArray) -> Contacts:
 
 def looks_like_email(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return whether each cell holds an @ or one of its wide twins; null for null."""
-    return pc.match_substring_regex(cells, "[@＠﹫]")
+    return pc.match_substring_regex(cells, _AT)

@@ -3,14 +3,15 @@
 import unicodedata
 from typing import Final
 
-_WIDE: Final = {
-    "＋": "+",
-    "（": "(",
-    "）": ")",
-    "．": ".",
-    "／": "/",
-    "＠": "@",
+_TWINS: Final = {
+    "\N{FULLWIDTH PLUS SIGN}": "+",
+    "\N{FULLWIDTH LEFT PARENTHESIS}": "(",
+    "\N{FULLWIDTH RIGHT PARENTHESIS}": ")",
+    "\N{FULLWIDTH FULL STOP}": ".",
+    "\N{FULLWIDTH SOLIDUS}": "/",
+    "\N{FULLWIDTH COMMERCIAL AT}": "@",
     "\N{MINUS SIGN}": "-",
+    "\N{RIGHT SINGLE QUOTATION MARK}": "'",
 }
 
 
@@ -27,24 +28,23 @@ def _folded(char: str) -> str | None:
     if digit is not None:
         return str(digit)
     match unicodedata.category(char):
-        case "Zs":  # NBSP and its friends
+        case "Zs":  # the no-break space and its friends
             return " "
         case "Pd":  # hyphens and dashes of every length
             return "-"
-        case "Cf":  # zero-width and bidirectional marks, BOM, soft hyphen
+        case "Cf":  # zero-width and bidirectional marks, byte order mark, soft hyphen
             return None
-    return _WIDE.get(char, char)
+    return _TWINS.get(char, char)
 
 
 _TABLE: Final = _Fold()
 
 
 def fold(text: str) -> str:
-    """Return the text with one writing for each digit, space and dash.
+    """Return the text with one writing for each digit, space, dash and sign of a number.
 
     Decimal digits of every script become ASCII, every Unicode space a space, every dash a
-    hyphen, wide ``＋（）．／＠`` their ASCII twins; format characters (Unicode category Cf:
-    zero-width and bidirectional marks, the byte order mark, the soft hyphen) go. Characters
-    keep their order; nothing is stripped at the ends.
+    hyphen; a wide plus, bracket, full stop, slash or @ and the curly apostrophe their ASCII
+    twins. Format characters (Unicode category Cf) go. Nothing is stripped at the ends.
     """
     return text if text.isascii() else text.translate(_TABLE)

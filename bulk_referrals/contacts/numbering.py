@@ -9,8 +9,8 @@ from typing import Final
 
 from phonenumbers import (
     COUNTRY_CODE_TO_REGION_CODE,
-    PhoneMetadata,
     SUPPORTED_REGIONS,
+    PhoneMetadata,
     country_code_for_region,
     region_code_for_country_code,
 )

@@ -7,6 +7,7 @@ system takes. Letters beyond ASCII before the @ are refused: they need SMTPUTF8,
 mail systems speak.
 """
 
+import re
 import unicodedata
 from typing import Final
 
@@ -18,45 +19,41 @@ _RETYPE: Final = "Correct the address and save again."
 _ONE: Final = "Keep one address in the cell, and put the other into a row of its own."
 _ASK: Final = "Ask for the right address."
 _MARKS: Final = "'\N{RIGHT SINGLE QUOTATION MARK}"
-_NO_BREAK: Final = "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{FIGURE SPACE}"
+_NO_BREAK: Final = dict.fromkeys(
+    map(ord, "\N{NO-BREAK SPACE}\N{NARROW NO-BREAK SPACE}\N{FIGURE SPACE}")
+)
 
-# Domains that nobody means, as typed again and again -> what was meant.
-MISTYPED: Final = {
-    "gmial.com": "gmail.com",
-    "gmai.com": "gmail.com",
-    "gmal.com": "gmail.com",
-    "gamil.com": "gmail.com",
-    "gnail.com": "gmail.com",
-    "gmaill.com": "gmail.com",
-    "gmil.com": "gmail.com",
-    "gmail.co": "gmail.com",
-    "gmail.con": "gmail.com",
-    "gmail.cm": "gmail.com",
-    "gmail.om": "gmail.com",
-    "gmail.comm": "gmail.com",
-    "gmail.in": "gmail.com",
-    "gmail.co.in": "gmail.com",
-    "gmailcom.com": "gmail.com",
-    "yaho.com": "yahoo.com",
-    "yahooo.com": "yahoo.com",
-    "yhoo.com": "yahoo.com",
-    "yahoo.con": "yahoo.com",
-    "yahoo.cm": "yahoo.com",
-    "hotmial.com": "hotmail.com",
-    "hotmal.com": "hotmail.com",
-    "hotmil.com": "hotmail.com",
-    "hotmai.com": "hotmail.com",
-    "hotamil.com": "hotmail.com",
-    "hotmail.con": "hotmail.com",
-    "outlok.com": "outlook.com",
-    "outllok.com": "outlook.com",
-    "outlook.con": "outlook.com",
-    "iclod.com": "icloud.com",
-    "icloud.con": "icloud.com",
-    "rediffmial.com": "rediffmail.com",
-    "redifmail.com": "rediffmail.com",
-    "rediffmail.con": "rediffmail.com",
+# Domains that nobody means, as typed again and again, by what was meant.
+_MISTYPED_AS: Final = {
+    "gmail.com": (
+        "gmial.com gmai.com gmal.com gamil.com gnail.com gmaill.com gmil.com gmali.com gmaul.com "
+        "gmail.co gmail.con gmail.cm gmail.om gmail.comm gmail.cpm gmail.in gmail.co.in"
+    ),
+    "yahoo.com": "yaho.com yahooo.com yhoo.com yaoo.com yahoo.con yahoo.cm yahoo.comm",
+    "hotmail.com": "hotmial.com hotmal.com hotmil.com hotmai.com hotamil.com hotmail.con",
+    "outlook.com": "outlok.com outllok.com outloo.com outlook.con",
+    "icloud.com": "iclod.com icoud.com icloud.con",
+    "rediffmail.com": "rediffmial.com redifmail.com reddiffmail.com rediffmail.con",
 }
+MISTYPED: Final = {
+    typed: meant for meant, all_typed in _MISTYPED_AS.items() for typed in all_typed.split()
+}
+
+# What a person could have meant otherwise: (what it looks like, problem, advice), in order.
+_CAUSES: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), problem, advice)
+    for pattern, problem, advice in (
+        ("^#", "a spreadsheet's error, not an address", "Mend the formula and save again."),
+        ("^[^@]*$", "no @ in it", _ASK),
+        ("^mailto:", "a mailto: link", "Keep only the address after mailto:."),
+        ("@[^@]*@", "more than one @, so perhaps two addresses", _ONE),
+        ("[<>]", "a name around the address", "Keep only what stands between < and >."),
+        (r"\s", "a space in it", _RETYPE),
+        (r"\.$", "a full stop at its end", _RETYPE),
+        ("[,;:]$", "a comma or the like at its end", _RETYPE),
+        (r"^[^@]*[^\x00-\x7f]", "letters before the @ that few mail systems take", _ASK),
+    )
+)
 
 
 def email(text: str) -> Contact:
@@ -73,7 +70,7 @@ def email(text: str) -> Contact:
     if refusal is not None:
         return refusal
     local, _, domain = folded.rpartition("@")
-    checked = _checked(local, domain)
+    checked = checked_domain(local, domain)
     if isinstance(checked, Contact):
         return checked
     value = f"{local}@{checked}"
@@ -86,12 +83,9 @@ def fold(text: str) -> str:
     """Return the text in its compatible form (NFKC), without what cannot be seen."""
     if not text.isascii():
         seen = (char for char in text if unicodedata.category(char) != "Cf")
-        text = unicodedata.normalize("NFKC", "".join(seen).translate(_DROPPED))
+        text = unicodedata.normalize("NFKC", "".join(seen).translate(_NO_BREAK))
     text = text.strip()
     return text[1:].strip() if text[:1] in _MARKS else text
-
-
-_DROPPED: Final = dict.fromkeys(map(ord, _NO_BREAK))
 
 
 def domain_warning(domain: str) -> str | None:
@@ -102,35 +96,20 @@ def domain_warning(domain: str) -> str | None:
 
 def _policy(folded: str) -> Contact | None:
     """Refuse what a person could have meant otherwise; None where nothing of that kind."""
-    if "@" not in folded:
-        return refused("no @ in it", _ASK)
-    if folded.lower().startswith("mailto:"):
-        return refused("a mailto: link", "Keep only the address after mailto:.")
-    if folded.count("@") > 1:
-        return refused("more than one @, so perhaps two addresses", _ONE)
-    if "<" in folded or ">" in folded:
-        return refused("a name around the address", "Keep only what stands between < and >.")
-    if any(map(str.isspace, folded)):
-        return refused("a space in it", _RETYPE)
-    if folded[-1] in ".,;:":
-        return refused(f"a {_SIGNS[folded[-1]]} at its end", _RETYPE)
-    if not folded.split("@")[0].isascii():
-        return refused("letters beyond A to Z before the @, which few mail systems take", _ASK)
-    return None
+    return next(
+        (refused(problem, advice) for cause, problem, advice in _CAUSES if cause.search(folded)),
+        None,
+    )
 
 
-_SIGNS: Final = {".": "full stop", ",": "comma", ";": "semicolon", ":": "colon"}
-
-
-def _checked(local: str, domain: str) -> str | Contact:
-    """Return the domain in ASCII and lower-case, or email-validator's refusal in our words."""
-    # Imported here because of start-up time: idna's tables.
+def checked_domain(local: str, domain: str) -> str | Contact:
+    """Return the domain in lower-case ASCII, or email-validator's refusal in our words."""
+    # Imported here because of start-up time: a run without e-mails needs none of its tables.
     from email_validator import EmailSyntaxError, validate_email  # noqa: PLC0415
 
+    address = f"{local}@{domain}"
     try:
-        found = validate_email(
-            f"{local}@{domain}", check_deliverability=False, allow_smtputf8=False
-        )
+        found = validate_email(address, check_deliverability=False, allow_smtputf8=False)
     except EmailSyntaxError as error:
         return refused(_clause(str(error)), _ASK)
     return (found.ascii_domain or domain).lower()

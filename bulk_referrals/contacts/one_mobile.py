@@ -163,8 +163,8 @@ def _accepts(reading: _Reading, rule: MobileRule) -> bool:
 
 def _explained(number: str, reading: _Reading, rule: MobileRule, region: str) -> Contact:
     """Say why the first reading was not accepted."""
-    code, national = reading.code, reading.national
-    if not number.startswith("+") and not region and not rule.country_codes:
+    code = reading.code
+    if not (number.startswith("+") or region or rule.country_codes):
         return refused("no country code that makes it a mobile, and no region is set", _ADD_CODE)
     if not code:
         return refused("an unknown country code", "Check the digits after the +.")
@@ -174,26 +174,27 @@ def _explained(number: str, reading: _Reading, rule: MobileRule, region: str) ->
             f"a number of {_place(code)}, and only {supported} can be invited",
             "Ask for a mobile of a supported country, or leave the row out.",
         )
-    if rule.pattern:
+    if rule.pattern or reading.kind in _MOBILE_TYPES:
         return _ruled_out(reading, rule)
     if reading.kind in _TYPE_NAMES:
         return refused(f"{_TYPE_NAMES[reading.kind]} of {_place(code)}", _ASK_MOBILE)
-    if reading.kind in _MOBILE_TYPES:
-        return _ruled_out(reading, rule)
-    return _misnumbered(number, code, national)
+    return _misnumbered(number, reading)
 
 
 def _ruled_out(reading: _Reading, rule: MobileRule) -> Contact:
+    """Say what the brand's own rule has against it."""
     count = len(reading.digits)
     if rule.lengths and count not in rule.lengths:
+        wanted = _counts(tuple(sorted(rule.lengths)))
         return refused(
-            f"{count} digits with the country code, the brand's rule wants {_counts(rule.lengths)}",
-            _ASK,
+            f"{_digits(count)} with the country code, the brand's rule wants {wanted}", _ASK
         )
     return refused("not a mobile by the brand's own rule", _ASK)
 
 
-def _misnumbered(number: str, code: str, national: str) -> Contact:
+def _misnumbered(number: str, reading: _Reading) -> Contact:
+    """Say what the numbering plan has against it."""
+    code, national = reading.code, reading.national
     lengths = numbering.mobile_lengths(code)
     if not lengths:
         return refused(f"a number of {_place(code)}, which has no mobiles", _ASK_MOBILE)
@@ -201,7 +202,7 @@ def _misnumbered(number: str, code: str, national: str) -> Contact:
     if not number.startswith("+") and count > max(lengths) and national.startswith(code):
         count -= len(code)  # its country code stands in front
     if count in lengths:
-        return refused(f"its first digits are those of no mobile of {_place(code)}", _ASK)
+        return refused(f"no mobile of {_place(code)} begins with these digits", _ASK)
     return refused(f"{_digits(count)}, a mobile of {_place(code)} has {_counts(lengths)}", _ASK)
 
 
