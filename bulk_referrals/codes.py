@@ -97,6 +97,29 @@ CODES: Final[dict[str, Code]] = {
         title="The row has more cells than the header",
         advice="Put quotes around cells that hold the separator, and save again.",
     ),
+    "cut-row": Code(
+        title="The file breaks off in this row", advice="Fetch or export the file again."
+    ),
+    "swallowed-lines": Code(
+        title="A cell runs over several lines, as after a stray quote",
+        advice="Remove the stray quote or the line breaks from the cell, and save again.",
+    ),
+    "error-cell": Code(
+        title="A cell holds an error such as #N/A",
+        advice="Correct the formula or type the value, and save again.",
+    ),
+    "no-value": Code(
+        title="A cell holds a formula that was never calculated",
+        advice="Open the workbook in Excel or LibreOffice, save it, and run it again.",
+    ),
+    "date-in-cell": Code(
+        title="A cell was turned into a date",
+        advice="Set the column's format to Text, type the value again, and save.",
+    ),
+    "damaged-number": Code(
+        title="A number was rounded by the spreadsheet",
+        advice="Set the column's format to Text, type all the digits again, and save.",
+    ),
     "missing-invitee": Code(
         title="The row names nobody to invite", advice="Fill in the invitee's mobile or e-mail."
     ),
@@ -107,6 +130,10 @@ CODES: Final[dict[str, Code]] = {
     "missing-referral-code": Code(
         title="The row has no referral code",
         advice="Fill in the referrer's referral code for this campaign.",
+    ),
+    "bad-referral-code": Code(
+        title="The referral code cannot be one",
+        advice="Copy the referrer's referral code for this campaign.",
     ),
     "bad-invited-on": Code(
         title="The date of the invitation cannot be read",

@@ -1,0 +1,113 @@
+"""All the checks of a row on its own, in the order in which their findings take precedence."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals import codes
+from bulk_referrals.model import Rules
+from bulk_referrals.validator import dates, invites, people, tokens
+from bulk_referrals.validator.columns import filled, mask_of, positions, type_mask, words
+from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.people import People, type_warnings
+
+_NAME_MAX_CHARS: Final = 20  # the platform's column, varchar(20)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Checks:
+    """What the checks made of the invites, one line each.
+
+    Attributes:
+        referrers: who refers.
+        invitees: who is invited.
+        campaign_token: text; null where there is none.
+        invited_on: text `YYYYMMDDTHH:MM:SS.CODE`; null where a part of it is missing.
+        findings: what is wrong, in the order of precedence.
+        warnings: what deserves a look, by position.
+        notices: what was decided for whole columns.
+    """
+
+    referrers: People
+    invitees: People
+    campaign_token: pa.ChunkedArray
+    invited_on: pa.ChunkedArray
+    findings: list[pd.DataFrame]
+    warnings: type_warnings
+    notices: tuple[str, ...]
+
+
+def check(lines: pa.Table, rules: Rules, *, places: tuple[str, ...]) -> Checks:
+    """Check every invite on its own.
+
+    Args:
+        lines: of `invites.expand`.
+        rules: what to go by.
+        places: the human name of each table.
+    """
+    damaged = filled(lines["fault"])
+    types, type_findings = invites.types(lines)
+    regions = tokens.regions(lines["region"], rules)
+    invitees = people.invitees(lines, types, regions=regions, rules=rules)
+    referrers = people.referrers(lines, regions=regions, rules=rules)
+    campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
+    readable = pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), lines["invited_on"])
+    moments = dates.moments(readable, lines["table"].to_numpy(), rules, places=places)
+    referral_code, code_findings = tokens.referral_codes(lines["referral_code"], moments.code)
+    findings = [
+        *type_findings,
+        *invitees.findings,
+        *referrers.findings,
+        *token_findings,
+        regions.findings,
+        moments.findings,
+        *code_findings,
+        _self_referrals(referrers, invitees),
+    ]
+    return Checks(
+        referrers=referrers,
+        invitees=invitees,
+        campaign_token=campaign_token,
+        invited_on=pc.binary_join_element_wise(moments.stamp, referral_code, "."),
+        findings=[_damaged(lines, damaged), *(_outside(part, damaged) for part in findings)],
+        warnings=[_long_names(lines["name"]), *invitees.warnings, *referrers.warnings],
+        notices=moments.notices,
+    )
+
+
+def _damaged(lines: pa.Table, damaged: type_mask) -> pd.DataFrame:
+    """Return what the loader found; the cells of such a row cannot be trusted for more."""
+    every = positions(damaged)
+    parts = []
+    for code in pc.unique(lines["fault"].take(pa.array(every))).to_pylist():
+        at = every[mask_of(pc.equal(lines["fault"].take(pa.array(every)), code))]
+        title = codes.describe(code).title
+        details = words(lines["fault_detail"], at)
+        reasons = [f"{title}: {detail}" if detail else title for detail in details]
+        parts.append(finding(at, code=code, field="", reason=reasons))
+    return pd.concat([finding(every[:0], code="", field="", reason=[]), *parts])
+
+
+def _outside(found: pd.DataFrame, damaged: type_mask) -> pd.DataFrame:
+    return found if not damaged.any() else found[~damaged[found["at"].to_numpy()]]
+
+
+def _self_referrals(referrers: People, invitees: People) -> pd.DataFrame:
+    """Return who invites themselves; keys of two types, digits and addresses, never agree."""
+    at = positions(mask_of(pc.equal(referrers.key, invitees.key)))
+    reason = "the referrer and the invitee are the same person"
+    return finding(at, code="self-referral", field="identifier", reason=reason)
+
+
+def _long_names(names: pa.ChunkedArray) -> tuple[np.ndarray, list[str]]:
+    length = pc.utf8_length(names)
+    at = positions(mask_of(pc.greater(length, _NAME_MAX_CHARS)))
+    counts = length.take(pa.array(at)).to_pylist()
+    return at, [
+        f"the name has {count} characters, and the platform keeps {_NAME_MAX_CHARS}"
+        for count in counts
+    ]

@@ -1,0 +1,284 @@
+r"""The forms in which people and systems write a date and a time, read column by column.
+
+Every form is spelt out: nothing is filled in from today's date, and nothing is guessed. The one
+thing that a cell alone cannot tell, whether `10/09/2024` begins with the day or the month, is
+left open: such a cell gets both readings, and `dates` chooses for the whole column.
+
+Known forms, with `/`, `-` or `.` alike and an optional time and offset behind each:
+`2024-09-10`, `2024年9月10日`, `20240910`, `10/09/2024`, `10.09.24`, `10 Sept 2024`, `10-Sep-24`,
+`Sep 10, 2024`, `2024-Sep-10`, `Tue Sep 10 16:35:52 2024`; Excel's day numbers (`45545.691`); and
+seconds or milliseconds since 1970 (`1725966352`).
+"""
+
+from dataclasses import dataclass, fields
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.validator.columns import mask_of, positions, type_mask
+
+type_seconds = npt.NDArray[np.datetime64]  # datetime64[s], NaT where there is no such date
+
+_TIME: Final = (
+    r"(?:(?:\s*[t,]\s*|\s+(?:at\s+)?)(?P<h>\d{1,2})(?:[:.](?P<mi>\d{2})(?:[:.](?P<s>\d{2})"
+    r"(?:[.,]\d{1,9})?)?)?\s*(?P<ap>[ap]\.?m\.?)?"
+    r"\s*(?P<off>z|utc|gmt|(?:utc|gmt)?[+-]\d{1,2}(?::?\d{2})?)?)?$"
+)
+_COMPACT_TIME: Final = (
+    r"(?:[t\s]?(?P<h>\d\d):?(?P<mi>\d\d)(?::?(?P<s>\d\d)(?:[.,]\d{1,9})?)?"
+    r"\s*(?P<off>z|utc|gmt|[+-]\d\d(?::?\d\d)?)?)?$"
+)
+_DAY_NAME: Final = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s*)?"
+_DAY: Final = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
+_MONTH: Final = r"(?P<mon>[a-z]{3,9})\.?"
+_YEAR: Final = r"'?(?P<y>\d{4}|\d{2})"
+_FORMS: Final = (
+    r"^(?P<y>\d{4})(?P<p>[-/.年])(?P<m>\d{1,2})(?P<q>[-/.月])(?P<d>\d{1,2})日?" + _TIME,
+    r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _COMPACT_TIME,
+    r"^(?P<a>\d{1,2})(?P<p>[-/.])(?P<b>\d{1,2})(?P<q>[-/.])(?P<y>\d{4}|\d{2})" + _TIME,
+    rf"^{_DAY_NAME}{_DAY}[-\s/.]*(?:of\s+)?{_MONTH}[-\s/,.]*{_YEAR}{_TIME}",
+    rf"^{_DAY_NAME}{_MONTH}[-\s/]*{_DAY}(?:\s*,\s*|[-\s/]+){_YEAR}{_TIME}",
+    rf"^(?P<y>\d{{4}})[-\s/.]*{_MONTH}[-\s/.]*{_DAY}{_TIME}",
+    rf"^{_DAY_NAME}{_MONTH}\s+{_DAY}\s+(?P<h>\d\d?):(?P<mi>\d\d):(?P<s>\d\d)\s+(?P<y>\d{{4}})$",
+)
+_PLAIN: Final = r"^\d{4}-\d{2}-\d{2}[ tT]\d{2}:\d{2}:\d{2}$|^\d{4}-\d{2}-\d{2}$"
+_COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})[tT](\d{2}:\d{2}:\d{2})$"
+_DAY_NUMBER: Final = r"^\d{5}(?:\.\d+)?$"
+_UNIX_S: Final = r"^\d{10}(?:\.\d+)?$"
+_UNIX_MS: Final = r"^\d{13}$"
+MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_DAY_ONE: Final = np.datetime64("1899-12-30", "s")  # Excel's day 0, its 1900 leap day allowed for
+_NOT_A_TIME: Final = np.datetime64("NaT", "s")
+_NOON: Final = 12
+_HOURS_OF_DAY: Final = 24
+_MINUTES_OF_HOUR: Final = 60
+_MONTHS_OF_YEAR: Final = 12
+_SHORT_YEAR: Final = 100
+_FARTHEST_OFFSET_MIN: Final = 14 * 60  # no zone is farther from UTC
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Readings:
+    """What a column of cells says; every array has one element per cell.
+
+    Attributes:
+        day_first: datetime64[s], the wall time, a numeric date read as day, month, year.
+        month_first: the same, read as month, day, year; equal in every other form.
+        known: a form matched, even if its day is in no calendar.
+        numeric: the order of day and month is open.
+        dated_only: a date without a time.
+        short_year: the year has two digits; it is read as 20xx.
+        day_number: Excel's days since 1899-12-30.
+        unix: seconds or milliseconds since 1970.
+        aware: the cell names its offset from UTC.
+        offset_min: int64, that offset in minutes; 0 where there is none.
+    """
+
+    day_first: type_seconds
+    month_first: type_seconds
+    known: type_mask
+    numeric: type_mask
+    dated_only: type_mask
+    short_year: type_mask
+    day_number: type_mask
+    unix: type_mask
+    aware: type_mask
+    offset_min: npt.NDArray[np.int64]
+
+    def take(self, at: npt.NDArray[np.integer]) -> "Readings":
+        """Return the readings at these positions."""
+        return Readings(**{f.name: getattr(self, f.name)[at] for f in fields(self)})
+
+
+def read(cells: pa.Array) -> Readings:
+    """Read every cell by the first form that it matches whole.
+
+    Args:
+        cells: text; null reads as unknown.
+
+    Returns:
+        One reading per cell, in order.
+    """
+    readings = _blank(len(cells))
+    folded = pc.fill_null(_folded(cells), "")
+    left = np.ones(len(cells), dtype=np.bool_)
+    _read_plain(folded, readings, left)
+    for form in _FORMS:
+        _read_form(folded, form, readings, left)
+    _read_day_numbers(folded, readings, left)
+    _read_unix(folded, readings, left)
+    return readings
+
+
+def _blank(length: int) -> Readings:
+    return Readings(
+        day_first=np.full(length, _NOT_A_TIME),
+        month_first=np.full(length, _NOT_A_TIME),
+        known=np.zeros(length, dtype=np.bool_),
+        numeric=np.zeros(length, dtype=np.bool_),
+        dated_only=np.zeros(length, dtype=np.bool_),
+        short_year=np.zeros(length, dtype=np.bool_),
+        day_number=np.zeros(length, dtype=np.bool_),
+        unix=np.zeros(length, dtype=np.bool_),
+        aware=np.zeros(length, dtype=np.bool_),
+        offset_min=np.zeros(length, dtype=np.int64),
+    )
+
+
+def _folded(cells: pa.Array) -> pa.Array:
+    """Return the cells lower-cased, fullwidth and narrow characters made plain."""
+    if not pc.all(pc.string_is_ascii(cells)).as_py():
+        cells = pc.utf8_normalize(cells, form="NFKC")
+    return pc.ascii_lower(cells)
+
+
+def _matching(folded: pa.Array, pattern: str, left: type_mask) -> npt.NDArray[np.int64]:
+    """Return where a cell that is left matches; it is left no more."""
+    if not left.any():
+        return np.zeros(0, dtype=np.int64)
+    waiting = positions(left)
+    cells = folded if len(waiting) == len(folded) else folded.take(pa.array(waiting))
+    at = waiting[mask_of(pc.match_substring_regex(cells, pattern))]
+    left[at] = False
+    return at
+
+
+def _read_plain(folded: pa.Array, readings: Readings, left: type_mask) -> None:
+    """Read the two commonest forms by Arrow's own parser, unless a day is in no calendar."""
+    for pattern, rewritten in ((_PLAIN, ""), (_COMPACT, r"\1-\2-\3 \4")):
+        at = _matching(folded, pattern, left)
+        cells = folded if len(at) == len(folded) else folded.take(pa.array(at))
+        if rewritten:
+            cells = pc.replace_substring_regex(cells, pattern, rewritten)
+        try:
+            seconds = pc.utf8_upper(cells).cast(pa.timestamp("s")).to_numpy(zero_copy_only=False)
+        except pa.ArrowInvalid:
+            left[at] = True  # the forms below tell which of them
+            continue
+        readings.known[at] = True
+        readings.day_first[at] = readings.month_first[at] = seconds
+        if not rewritten:
+            readings.dated_only[at] = mask_of(pc.equal(pc.binary_length(cells), 10))
+
+
+def _read_form(folded: pa.Array, form: str, readings: Readings, left: type_mask) -> None:
+    at = _matching(folded, form, left)
+    if not len(at):
+        return
+    found = pc.extract_regex(folded.take(pa.array(at)), form)
+    part = {field.name: found.field(field.name) for field in found.type}
+    if "p" in part:
+        same = mask_of(pc.equal(part["p"], part["q"]))
+        same |= mask_of(pc.equal(part["p"], "年")) & mask_of(pc.equal(part["q"], "月"))
+    else:
+        same = np.ones(len(at), dtype=np.bool_)
+    year = _number(part["y"])
+    readings.short_year[at] = year < _SHORT_YEAR
+    year = np.where(year < _SHORT_YEAR, year + 2000, year)
+    clock, timed = _clock(part)
+    offset_min, aware = _offset(part.get("off"), len(at))
+    clock = np.where(same & (np.abs(offset_min) <= _FARTHEST_OFFSET_MIN), clock, -1)
+    day, month = part.get("d", part.get("a")), part.get("m", part.get("b"))
+    days = _number(day)
+    months = _month(part["mon"]) if "mon" in part else _number(month)
+    readings.known[at] = True
+    readings.numeric[at] = "a" in part
+    readings.day_first[at] = _moment(year, months, days, clock)
+    swapped = (days, months) if "a" in part else (months, days)
+    readings.month_first[at] = _moment(year, *swapped, clock)
+    readings.dated_only[at] = ~timed
+    readings.aware[at], readings.offset_min[at] = aware, offset_min
+
+
+def _number(digits: pa.Array, *, absent: int = -1) -> npt.NDArray[np.int64]:
+    """Return digits as numbers; `absent` where there are none."""
+    empty = pc.equal(digits, "")
+    numbers = pc.if_else(empty, str(absent), digits).cast(pa.int64())
+    whole: npt.NDArray[np.int64] = numbers.to_numpy(zero_copy_only=False)
+    return whole
+
+
+def _month(names: pa.Array) -> npt.NDArray[np.int64]:
+    """Return the months that these names, whole or shortened, stand for; 0 where none does."""
+    encoded = names.dictionary_encode()
+    numbers = [
+        next((n for n, month in enumerate(MONTHS, 1) if month.startswith(name)), 0)
+        for name in encoded.dictionary.to_pylist()
+    ]
+    months: npt.NDArray[np.int64] = np.array(numbers, dtype=np.int64)[encoded.indices.to_numpy()]
+    return months
+
+
+def _clock(part: dict[str, pa.Array]) -> tuple[npt.NDArray[np.int64], type_mask]:
+    """Return seconds since midnight, -1 for an impossible time, and where there is a time."""
+    hour, minute = _number(part["h"]), _number(part["mi"])
+    second = _number(part["s"], absent=0)
+    timed = hour >= 0
+    half = part.get("ap", pa.nulls(len(hour), pa.string()))
+    before, after = (mask_of(pc.starts_with(half, letter)) for letter in "ap")
+    twelve = before | after
+    possible = np.where(twelve, (hour >= 1) & (hour <= _NOON), hour < _HOURS_OF_DAY)
+    possible &= (minute < _MINUTES_OF_HOUR) & (second < _MINUTES_OF_HOUR)
+    possible &= twelve | (minute >= 0)
+    hour = np.where(twelve, hour % _NOON + _NOON * after, hour)
+    seconds = hour * 3600 + np.maximum(minute, 0) * 60 + second
+    return np.where(timed, np.where(possible, seconds, -1), 0), timed
+
+
+def _offset(written: pa.Array | None, count: int) -> tuple[npt.NDArray[np.int64], type_mask]:
+    """Return offsets from UTC in minutes and where one is written."""
+    if written is None:
+        return np.zeros(count, dtype=np.int64), np.zeros(count, dtype=np.bool_)
+    encoded = written.dictionary_encode()
+    minutes = np.array([_offset_min(o) for o in encoded.dictionary.to_pylist()], dtype=np.int64)
+    indices = encoded.indices.to_numpy()
+    return minutes[indices], mask_of(pc.not_equal(written, ""))
+
+
+def _offset_min(written: str) -> int:
+    digits = "".join(character for character in written if character.isdigit())
+    if not digits:
+        return 0
+    sign = -1 if "-" in written else 1
+    hours, minutes = (digits, "0") if len(digits) <= len("05") else (digits[:-2], digits[-2:])
+    return sign * (int(hours) * 60 + int(minutes))
+
+
+def _moment(
+    year: npt.NDArray[np.int64],
+    month: npt.NDArray[np.int64],
+    day: npt.NDArray[np.int64],
+    clock: npt.NDArray[np.int64],
+) -> type_seconds:
+    """Return the moments, NaT where the calendar or the clock has no such one."""
+    possible = (month >= 1) & (month <= _MONTHS_OF_YEAR) & (day >= 1) & (clock >= 0)
+    month = np.where(possible, month, 1)
+    first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
+    date = first.astype("datetime64[D]") + (day - 1)
+    possible &= date.astype("datetime64[M]") == first
+    return np.where(possible, date.astype("datetime64[s]") + clock, _NOT_A_TIME)
+
+
+def _read_day_numbers(folded: pa.Array, readings: Readings, left: type_mask) -> None:
+    """Read Excel's day numbers; a day has 86,400 s, and a part of one is rounded to seconds."""
+    at = _matching(folded, _DAY_NUMBER, left)
+    days = folded.take(pa.array(at)).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    seconds = np.rint(days * 86_400).astype(np.int64)
+    readings.known[at] = readings.day_number[at] = True
+    readings.dated_only[at] = seconds % 86_400 == 0
+    readings.day_first[at] = readings.month_first[at] = _DAY_ONE + seconds
+
+
+def _read_unix(folded: pa.Array, readings: Readings, left: type_mask) -> None:
+    for pattern, per_second in ((_UNIX_S, 1), (_UNIX_MS, 1000)):
+        at = _matching(folded, pattern, left)
+        count = folded.take(pa.array(at)).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        seconds = np.floor(count / per_second).astype(np.int64)
+        readings.known[at] = readings.unix[at] = readings.aware[at] = True
+        readings.day_first[at] = readings.month_first[at] = seconds.astype("datetime64[s]")

@@ -1,0 +1,267 @@
+"""When each invite was made: any known form of date, in the cluster's own time.
+
+The order of day and month is decided once for a whole column (one table's `invited_on`), never
+per row: by the dates that can be read in one way only, else by the setting, else by the dates
+that would lie in the future the other way round, else by the custom of the region. What was
+decided, and why, is said in a notice. Where dates of both orders stand in one column and no
+setting speaks, those that can be read in both ways are refused.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.model import Rules
+from bulk_referrals.validator import dateforms, dayorder, zones
+from bulk_referrals.validator.columns import (
+    filled,
+    mask_of,
+    positions,
+    quoted,
+    spread,
+    type_mask,
+    type_positions,
+    words,
+)
+from bulk_referrals.validator.dateforms import Readings, type_seconds
+from bulk_referrals.validator.findings import finding
+
+_CODE: Final = "bad-invited-on"
+_FIELD: Final = "invited_on"
+# The API's own form, `YYYYMMDDTHH:MM:SS.CODE`; an offset in it is ours to convert.
+_STAMPED: Final = r"^(?P<moment>\d{8}[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:?\d\d)?)\.(?P<code>.+)$"
+_SAMPLE_CELLS: Final = 20_000
+_EARLIEST: Final = np.datetime64("2000-01-01", "s")
+_AHEAD: Final = np.timedelta64(1, "D")  # clocks and zones differ; no more is plausible
+_SHORT_YEARS_BACK: Final = 5  # a two-digit "year" farther back may well be a day
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Moments:
+    """The column `invited_on`, read.
+
+    Attributes:
+        stamp: text `YYYYMMDDTHH:MM:SS` in the cluster's zone; null where refused.
+        code: text, the referral code that the cell itself carries; null where it has none.
+        findings: what is wrong (code bad-invited-on).
+        notices: how what could be read in several ways was read.
+    """
+
+    stamp: pa.ChunkedArray
+    code: pa.ChunkedArray
+    findings: pd.DataFrame
+    notices: tuple[str, ...]
+
+
+def moments(
+    cells: pa.ChunkedArray,
+    tables: npt.NDArray[np.integer],
+    rules: Rules,
+    *,
+    places: tuple[str, ...],
+) -> Moments:
+    """Return when each invite was made.
+
+    Args:
+        cells: text, trimmed; null takes `rules.invited_on`, or else `rules.now`.
+        tables: the table of each cell, an index into `places`.
+        rules: `now`, the zones, `day_first` and `region` count here.
+        places: the human name of each table.
+    """
+    default = rules.invited_on
+    if not default or cells.null_count == 0:
+        now = zones.wall_now(rules.now, rules.cluster_timezone)
+        return _moments(cells, tables, rules, places=places, default=now)
+    absent = positions(~filled(cells))
+    setting = pa.scalar(default, pa.string())
+    return _moments(
+        pc.if_else(pc.is_null(cells), setting, cells),
+        _with_setting(tables, absent, own=len(places)),
+        rules,
+        places=(*places, "The setting invited_on"),
+        default=_NEVER,
+    )
+
+
+_NEVER: Final = np.datetime64("NaT", "s")
+
+
+def _with_setting(
+    tables: npt.NDArray[np.integer], absent: type_positions, *, own: int
+) -> npt.NDArray[np.int64]:
+    """Return the tables with the cells that the setting fills as a column of their own."""
+    columns = tables.astype(np.int64)
+    columns[absent] = own
+    return columns
+
+
+def _moments(
+    cells: pa.ChunkedArray,
+    tables: npt.NDArray[np.integer],
+    rules: Rules,
+    *,
+    places: tuple[str, ...],
+    default: np.datetime64,
+) -> Moments:
+    written, code = _split(cells)
+    readings = _read(written)
+    now = zones.wall_now(rules.now, rules.cluster_timezone)
+    window = (
+        _plausible(readings.day_first, readings, now),
+        _plausible(readings.month_first, readings, now),
+    )
+    order = dayorder.decide(readings, window, tables, cells, rules, places=places)
+    chosen = np.where(order.month_first, readings.month_first, readings.day_first)
+    wall = zones.converted(
+        chosen,
+        offset_min=readings.offset_min,
+        aware=readings.aware,
+        source=rules.timezone or rules.cluster_timezone,
+        target=rules.cluster_timezone,
+    )
+    keeps_its_day = readings.dated_only & ~readings.aware  # a date alone is no moment to convert
+    wall = np.where(keeps_its_day, chosen, wall)
+    given = filled(cells)
+    sound = given & ~order.open & _plausible(wall, readings, now)
+    findings = _findings(cells, readings, order.open, wall, given & ~sound)
+    wall = np.where(sound, wall, np.where(given, _NEVER, default))
+    notices = (*order.notices, *_number_notices(cells, readings, sound, tables, places))
+    return Moments(stamp=zones.stamps(wall), code=code, findings=findings, notices=notices)
+
+
+def _split(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
+    """Return the moments without, and the codes of, cells in the API's own form."""
+    at = positions(mask_of(pc.match_substring_regex(cells, _STAMPED)))
+    if not len(at):
+        return cells, pa.chunked_array([pa.nulls(len(cells), pa.string())])
+    found = pc.extract_regex(cells.take(pa.array(at)).combine_chunks(), _STAMPED)
+    moment, code = (pa.chunked_array([found.field(name)]) for name in ("moment", "code"))
+    carried = spread([(at, code)], length=len(cells))
+    return pc.coalesce(spread([(at, moment)], length=len(cells)), cells), carried
+
+
+def _read(written: pa.ChunkedArray) -> Readings:
+    """Read every cell, or every distinct one where a sample says that they are few."""
+    cells = written.combine_chunks()
+    sample = cells.slice(0, _SAMPLE_CELLS)
+    if pc.count_distinct(sample).as_py() * 2 > len(sample):
+        return dateforms.read(cells)
+    encoded = cells.dictionary_encode(null_encoding="encode")
+    return dateforms.read(encoded.dictionary).take(encoded.indices.to_numpy())
+
+
+def _plausible(wall: type_seconds, readings: Readings, now: np.datetime64) -> type_mask:
+    """Return where a time is real, not long past and not ahead; NaT is not."""
+    oldest = np.where(readings.short_year, _oldest_short_year(now), _EARLIEST)
+    mask: type_mask = (wall >= oldest) & (wall <= now + _AHEAD)
+    return mask
+
+
+def _oldest_short_year(now: np.datetime64) -> np.datetime64:
+    year = now.astype("datetime64[Y]") - _SHORT_YEARS_BACK
+    return np.datetime64(year, "s")
+
+
+def _findings(
+    cells: pa.ChunkedArray,
+    readings: Readings,
+    mixed: type_mask,
+    wall: type_seconds,
+    refused: type_mask,
+) -> pd.DataFrame:
+    """Say of each refused cell the first thing that is wrong with it."""
+    at = positions(refused)
+    typed = [quoted(cell) for cell in words(cells, at)]
+    kinds = (
+        (~readings.known, _unknown),
+        (mixed, _open),
+        (np.isnat(wall), _no_such),
+        (readings.short_year, _short),
+        (wall < _EARLIEST, _old),
+        (np.ones(len(cells), dtype=np.bool_), _ahead),
+    )
+    which = np.select([mask[at] for mask, _ in kinds], range(len(kinds)))
+    pairs = zip(which.tolist(), typed, at.tolist(), strict=True)
+    said = [kinds[kind][1](cell, readings, i) for kind, cell, i in pairs]
+    return finding(
+        at,
+        code=_CODE,
+        field=_FIELD,
+        reason=[reason for reason, _ in said],
+        advice=[advice for _, advice in said],
+    )
+
+
+_WRITE_IT: Final = "Write the date as 2026-11-23 18:30."
+
+
+def _unknown(cell: str, _readings: Readings, _at: int) -> tuple[str, str]:
+    return f"{cell} is not a date that can be read", _WRITE_IT
+
+
+def _open(cell: str, readings: Readings, at: int) -> tuple[str, str]:
+    days = [_spoken(readings.day_first[at]), _spoken(readings.month_first[at])]
+    reason = f"{cell} can be {' or '.join(days)}, and its column holds dates of both orders"
+    return reason, f"{_WRITE_IT} Or say --day-first or --month-first for the whole file."
+
+
+def _no_such(cell: str, _readings: Readings, _at: int) -> tuple[str, str]:
+    return f"{cell} is no day of the calendar or no time of the day", _WRITE_IT
+
+
+def _short(cell: str, readings: Readings, at: int) -> tuple[str, str]:
+    year = _spoken(_either(readings, at)).rsplit(" ", 1)[-1]
+    reason = f"{cell} would lie in {year}, since its year has two digits only"
+    return reason, "Write the year with four digits, as in 2026-11-23 18:30."
+
+
+def _old(cell: str, readings: Readings, at: int) -> tuple[str, str]:
+    return f"{cell} lies before 2000 ({_spoken(_either(readings, at))})", _WRITE_IT
+
+
+def _ahead(cell: str, readings: Readings, at: int) -> tuple[str, str]:
+    day = _spoken(_either(readings, at))
+    return f"{cell} lies in the future ({day})", "Write the day on which the invite was made."
+
+
+def _either(readings: Readings, at: int) -> np.datetime64:
+    first = readings.day_first[at]
+    chosen: np.datetime64 = readings.month_first[at] if np.isnat(first) else first
+    return chosen
+
+
+def _spoken(moment: np.datetime64) -> str:
+    """Return a day as people say it, such as 9 October 2024; any year, also beyond datetime's."""
+    year, month, day = str(moment.astype("datetime64[D]")).rsplit("-", 2)
+    return f"{int(day)} {dateforms.MONTHS[int(month) - 1].title()} {year}"
+
+
+def _number_notices(
+    cells: pa.ChunkedArray,
+    readings: Readings,
+    sound: type_mask,
+    tables: npt.NDArray[np.integer],
+    places: tuple[str, ...],
+) -> list[str]:
+    """Say where bare numbers were taken for dates."""
+    kinds = (
+        (readings.day_number, "a spreadsheet's day numbers"),
+        (readings.unix, "seconds or milliseconds since 1970"),
+    )
+    notices = []
+    for mask, what in kinds:
+        at = positions(mask & sound)
+        for table in np.unique(tables[at]):
+            here = at[tables[at] == table]
+            example = words(cells, here[:1])[0]
+            day = _spoken(readings.day_first[here[0]])
+            notices.append(
+                f"{places[table]}: {len(here):,} dates are bare numbers such as {example}; they "
+                f"were read as {what}, that one as {day}."
+            )
+    return notices

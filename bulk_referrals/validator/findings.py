@@ -1,0 +1,112 @@
+"""What the checks find: each a small frame, one line per invite at fault, joined at the end.
+
+A finding has `at` (the invite's position), `code`, `field`, `reason` and `advice`. Reasons are
+clauses without a full stop, so that all the faults of a row can stand in one sentence; advice
+is whole sentences.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bulk_referrals import codes
+from bulk_referrals.model import Outcome
+from bulk_referrals.validator.columns import nulls, spread, type_positions
+
+_TEXT: Final = ("code", "field", "reason", "advice")
+VERDICT_TEXT: Final = ("outcome", *_TEXT)
+
+
+def finding(
+    at: type_positions,
+    *,
+    code: str,
+    field: str | Sequence[str],
+    reason: str | Sequence[str],
+    advice: str | Sequence[str] = "",
+) -> pd.DataFrame:
+    """Return one check's findings.
+
+    Args:
+        at: positions of the invites at fault.
+        code: of `codes.CODES`.
+        field: the field at fault, one for all or one each; "" for none.
+        reason: what is wrong, one for all or one each.
+        advice: what to do, one for all or one each; "" takes the code's own.
+    """
+    texts = {"code": code, "field": field, "reason": reason}
+    texts["advice"] = advice or codes.describe(code).advice
+    return pd.DataFrame({"at": at, **{k: _repeated(v, len(at)) for k, v in texts.items()}})
+
+
+def _repeated(text: str | Sequence[str], count: int) -> pd.Series:
+    values = [text] * count if isinstance(text, str) else list(text)
+    return pd.Series(values, dtype=object)
+
+
+def joined(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return one line per invite at fault: the first finding's code, all the reasons.
+
+    Args:
+        findings: in the order of precedence.
+
+    Returns:
+        Sorted by `at`: `code` and `field` of the first finding, `reason` a sentence that names
+        every fault, `advice` what to do about each, said once.
+    """
+    every = pd.concat(findings, ignore_index=True).sort_values("at", kind="stable")
+    several = every["at"].duplicated(keep=False)
+    grouped = every[several].groupby("at", sort=True)
+    merged = grouped.agg(
+        code=("code", "first"),
+        field=("field", "first"),
+        reason=("reason", "; also: ".join),
+        advice=("advice", _said_once),
+    ).reset_index()
+    whole = pd.concat([every[~several], merged], ignore_index=True)
+    whole["reason"] = [f"{clause[:1].upper()}{clause[1:]}." for clause in whole["reason"]]
+    return whole.sort_values("at", kind="stable", ignore_index=True)
+
+
+def _said_once(advice: pd.Series) -> str:
+    return " ".join(dict.fromkeys(advice))
+
+
+def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str, pa.ChunkedArray]:
+    """Return the verdict columns of the checked frame, null where nothing was found.
+
+    Args:
+        parts: outcome -> its findings, of `joined`; no invite stands in two.
+        length: invites.
+
+    Returns:
+        `outcome`, `code`, `field`, `reason` and `advice`, text columns of `length` lines.
+    """
+    frames = [part.assign(outcome=outcome.value) for outcome, part in parts.items()]
+    every = pd.concat(frames, ignore_index=True)
+    at = every["at"].to_numpy(dtype=np.int64)
+    return {name: spread([(at, _text(every[name]))], length=length) for name in VERDICT_TEXT}
+
+
+def _text(column: pd.Series) -> pa.ChunkedArray:
+    cells = [cell or None for cell in column]
+    return pa.chunked_array([pa.array(cells, pa.string())])
+
+
+def warnings_column(
+    parts: Sequence[tuple[type_positions, Sequence[str]]], *, length: int
+) -> pa.ChunkedArray:
+    """Return the warning column: each invite's warnings joined, null where there are none."""
+    if not any(len(at) for at, _ in parts):
+        return nulls(length)
+    every = pd.DataFrame(
+        {
+            "at": np.concatenate([at for at, _ in parts]),
+            "warning": pd.Series([text for _, texts in parts for text in texts], dtype=object),
+        }
+    )
+    said = every.groupby("at", sort=True)["warning"].agg("; ".join)
+    return spread([(said.index.to_numpy(dtype=np.int64), _text(said))], length=length)

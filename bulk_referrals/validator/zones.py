@@ -1,0 +1,103 @@
+"""Wall times from zone to zone, column by column, and the text in which the API takes them.
+
+Offsets from UTC change only on whole quarters of an hour (IANA time zone database, every zone
+since 2000), so one look-up in `zoneinfo` serves all the times of a quarter.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.validator.columns import type_mask
+from bulk_referrals.validator.dateforms import type_seconds
+
+_QUARTER_S: Final = 900
+_DAY_S: Final = 86_400
+_EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time is naive by nature
+
+
+def wall_now(now: datetime, zone: str) -> np.datetime64:
+    """Return what a clock in the zone shows at an aware moment, to the second below."""
+    return np.datetime64(now.astimezone(ZoneInfo(zone)).replace(tzinfo=None), "s")
+
+
+def converted(
+    wall: type_seconds,
+    *,
+    offset_min: npt.NDArray[np.int64],
+    aware: type_mask,
+    source: str,
+    target: str,
+) -> type_seconds:
+    """Return the wall times in `target` of wall times written in `source` or with an offset.
+
+    A time that the zone's clocks skip in spring is moved on by what they skip; one that they
+    show twice in autumn is the first of the two (PEP 495, fold 0).
+
+    Args:
+        wall: datetime64[s]; NaT stays NaT.
+        offset_min: minutes from UTC, where `aware`.
+        aware: where the offset counts, and not `source`.
+        source: IANA zone.
+        target: IANA zone.
+    """
+    moved = ~np.isnat(wall)
+    if source == target:
+        moved &= aware
+    if not moved.any():
+        return wall
+    seconds = wall[moved].astype(np.int64)
+    there = offset_min[moved] * 60
+    naive = ~aware[moved]
+    if naive.any():
+        there[naive] = _offsets_s(seconds[naive], source, utc=False)
+    utc = seconds - there
+    result = wall.copy()
+    result[moved] = (utc + _offsets_s(utc, target, utc=True)).astype("datetime64[s]")
+    return result
+
+
+def _offsets_s(seconds: npt.NDArray[np.int64], zone: str, *, utc: bool) -> npt.NDArray[np.int64]:
+    """Return the zone's offsets from UTC, seconds, at UTC times or at its own wall times."""
+    which, quarters = pd.factorize(seconds // _QUARTER_S)
+    tz = ZoneInfo(zone)
+    offsets = [_offset_s(int(quarter) * _QUARTER_S, tz, utc=utc) for quarter in quarters]
+    each: npt.NDArray[np.int64] = np.array(offsets, dtype=np.int64)[which]
+    return each
+
+
+def _offset_s(seconds: int, tz: ZoneInfo, *, utc: bool) -> int:
+    try:
+        wall = _EPOCH + timedelta(seconds=seconds)
+        there = wall.replace(tzinfo=UTC).astimezone(tz) if utc else wall.replace(tzinfo=tz)
+        offset = there.utcoffset()
+    except OverflowError:  # years outside datetime's are refused as implausible anyway
+        return 0
+    return int(offset.total_seconds()) if offset is not None else 0
+
+
+def stamps(wall: type_seconds) -> pa.ChunkedArray:
+    """Return the wall times as `YYYYMMDDTHH:MM:SS`, null for NaT (the API's `invited_on`)."""
+    missing = np.isnat(wall)
+    seconds = np.where(missing, np.datetime64(0, "s"), wall).astype(np.int64)
+    day, clock = np.divmod(seconds, _DAY_S)
+    which, days = pd.factorize(day)
+    dates = pa.array(days.astype("datetime64[D]")).cast(pa.string())
+    dates = pc.replace_substring(dates, "-", "")
+    text = pc.binary_join_element_wise(
+        dates.take(pa.array(which, mask=missing)), _clock_faces().take(pa.array(clock)), "T"
+    )
+    return pa.chunked_array([text])
+
+
+@cache
+def _clock_faces() -> pa.Array:
+    """Return the `HH:MM:SS` of every second of a day."""
+    return pa.array(np.arange(_DAY_S, dtype=np.int32), pa.time32("s")).cast(pa.string())
