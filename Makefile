@@ -1,12 +1,14 @@
-.PHONY: check test fix
+.PHONY: check lint test fix
+
 # Everything that CI holds a change to.
-check:
+check: lint test
+
+lint:
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	codespell
-	pytest -q -n auto
 
 test:
 	pytest -q -n auto

@@ -12,6 +12,7 @@ from xlsxwriter.worksheet import Worksheet
 from making.table import Cell, Formula, Link, Rich, Table
 
 MADE_ON = datetime(2026, 10, 27, 11, 42)  # noqa: DTZ001 - a workbook's own dates have no zone
+HEADER_HEIGHT_PT = 32
 NOTES = (
     "How to fill in this workbook",
     "1. One line for each friend who is to be invited.",
@@ -139,6 +140,7 @@ class Painter:
             sheet.write_string(look.header_row - 1, column, name, header)
             if meant in look.notes:
                 sheet.write_comment(look.header_row - 1, column, look.notes[meant])
+        sheet.set_row(look.header_row - 1, HEADER_HEIGHT_PT)
         sheet.freeze_panes(look.header_row, 0)
         sheet.set_tab_color(look.colour)
         if look.left:
@@ -176,4 +178,6 @@ class Painter:
         for row in range(look.header_row, below + 6):
             sheet.write_blank(row, right, None, self.plain)
             sheet.write_blank(row, right + 1, None, self.date)
+        sheet.set_landscape()
+        sheet.fit_to_pages(1, 0)
         sheet.autofilter(look.header_row - 1, look.left, below - 1, right - 1)
