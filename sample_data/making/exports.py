@@ -59,7 +59,7 @@ def utf16(cast: Cast) -> Table:
 
 
 def _nightly(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
-    sent = datetime(2026, 11, 22, 8, 0)  # noqa: DTZ001 - an export's dates have no zone
+    sent = datetime(2025, 11, 22, 8, 0)  # noqa: DTZ001 - an export's dates have no zone
     referrers = cast.people("IN", 24)
     for _ in range(count):
         referrer, invitee = cast.chance.choice(referrers), cast.person("IN")
@@ -79,7 +79,7 @@ def _nightly(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
 
 
 def _utf16(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
-    sent = datetime(2026, 11, 20, 9, 15)  # noqa: DTZ001 - an export's dates have no zone
+    sent = datetime(2025, 11, 20, 9, 15)  # noqa: DTZ001 - an export's dates have no zone
     referrers = cast.people("IN", 15)
     names = ("Zoë", "André", "Jürgen", "Łucja", "Søren", "José", "Chloé", "Nuñez", "Ömer", "Anaïs")
     for place in range(count):
@@ -112,7 +112,7 @@ NIGHTLY_ODDITIES = (
         name="Menon, Latha"),
     odd(30, "no referral code", rejected("missing-referral-code"), referral_code=None),
     odd(36, "a stamp that holds the referral code already", ACCEPTED,
-        invited_on="20261122T16:35:52.pV7BF", referral_code=None),
+        invited_on="20251122T16:35:52.pV7BF", referral_code=None),
     odd(41, "an invitee", ACCEPTED, type="MOBILE", identifier="919000000341"),
     odd(42, "the row above once more", DUPLICATE, like=41),
     odd(47, "an invitee on the suppression list", SUPPRESSED, type="MOBILE",
@@ -127,7 +127,7 @@ UTF16_ODDITIES = (
         invitee_mobile="+91 90000 00409", invitee_email="zoe@example,com"),
     odd(14, "neither mobile nor e-mail", rejected("missing-invitee"), invitee_mobile=None,
         invitee_email=None),
-    odd(19, "a date that decides: the day comes first", ACCEPTED, invited_on="25.11.2026 10:00"),
+    odd(19, "a date that decides: the day comes first", ACCEPTED, invited_on="25.11.2025 10:00"),
     odd(23, "an invitee by mobile and by e-mail: two referrals", ACCEPTED,
         invitee_mobile="+91 90000 00423", invitee_email="lucja23@example.org"),
     odd(24, "the same two invites once more", DUPLICATE, like=23),

@@ -21,7 +21,7 @@ from making.table import (
 )
 
 SOURCE = "campaign_launch.xlsx"
-INDIA, EMIRATES, SINGAPORE = "DW26N", "EID7K", "SGX4P"
+INDIA, EMIRATES, SINGAPORE = "DW25N", "EID7K", "SGX4P"
 STORES = ("Andheri West", "Koramangala", "Salt Lake", "T. Nagar", "Banjara Hills", "Connaught Pl.")
 CALLING_CODE_DIGITS = 2
 
@@ -91,7 +91,7 @@ def wave_3(cast: Cast) -> Table:
 
 def _wave_1(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
     chance = cast.chance
-    sent = datetime(2026, 10, 12, 9, 30)  # noqa: DTZ001 - a spreadsheet's dates have no zone
+    sent = datetime(2025, 10, 12, 9, 30)  # noqa: DTZ001 - a spreadsheet's dates have no zone
     for serial, (referrer, invitee) in enumerate(_pairs(cast, "IN", count), 1):
         sent += timedelta(minutes=chance.randrange(1, 40), seconds=chance.randrange(60))
         by_email = chance.random() < 0.25  # noqa: PLR2004 - a quarter, said here only
@@ -112,7 +112,7 @@ def _wave_1(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
 
 def _wave_2(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
     chance = cast.chance
-    sent = datetime(2026, 10, 19, 17, 5)  # noqa: DTZ001 - a spreadsheet's dates have no zone
+    sent = datetime(2025, 10, 19, 17, 5)  # noqa: DTZ001 - a spreadsheet's dates have no zone
     for referrer, invitee in _pairs(cast, "AE", count):
         sent += timedelta(minutes=chance.randrange(5, 90))
         filled = chance.choice(("mobile", "mobile", "email", "both"))
@@ -133,7 +133,7 @@ def _wave_2(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
 
 def _wave_3(cast: Cast, count: int) -> Iterator[dict[str, Cell]]:
     chance = cast.chance
-    sent = datetime(2026, 10, 26, 10, 0)  # noqa: DTZ001 - a spreadsheet's dates have no zone
+    sent = datetime(2025, 10, 26, 10, 0)  # noqa: DTZ001 - a spreadsheet's dates have no zone
     for referrer, invitee in _pairs(cast, "SG", count):
         sent += timedelta(minutes=chance.randrange(5, 120))
         number = invitee.mobile.removeprefix("65")
@@ -257,14 +257,14 @@ WAVE_1 = (
         referral_code=Formula('=VLOOKUP("Arun",A$1:B$3,2,FALSE)', "#N/A")),
     odd(96, "a word instead of a date", rejected("bad-invited-on"), invited_on="last Tuesday"),
     odd(98, "a day that does not exist", rejected("bad-invited-on"),
-        invited_on="31/02/2026 10:00"),
-    odd(100, "a date as text, the day first", ACCEPTED, invited_on="25/10/2026 18:05"),
+        invited_on="31/02/2025 10:00"),
+    odd(100, "a date as text, the day first", ACCEPTED, invited_on="25/10/2025 18:05"),
     odd(102, "a date as text that could be read both ways: the column decides", ACCEPTED,
-        invited_on="05/11/2026 09:20"),
-    odd(104, "a date with the month's name", ACCEPTED, invited_on="14 Oct 2026 4:35 PM"),
+        invited_on="05/11/2025 09:20"),
+    odd(104, "a date with the month's name", ACCEPTED, invited_on="14 Oct 2025 4:35 PM"),
     odd(106, "no date: the time of the run", ACCEPTED, invited_on=None),
     odd(108, "a stamp that holds the referral code already", ACCEPTED,
-        invited_on="20261013T16:35:52.pV7BF", referral_code=None),
+        invited_on="20251013T16:35:52.pV7BF", referral_code=None),
     odd(110, "a name over 20 characters", WARNED, name="Venkata Subrahmanyam Iyengar"),
     odd(112, "an invitee whom the next row's referrer invites too", WARNED, type="MOBILE",
         identifier="+91 90000 00112", name="Tara Menon"),
@@ -303,7 +303,7 @@ WAVE_1 = (
     odd(152, "a referrer whom the platform does not know", failed("1012"),
         referrer_mobile=9000001012, referral_code="wK2nZr"),
     odd(155, "a campaign token that the platform does not know", failed("1202"),
-        campaign_token="INVALID26"),
+        campaign_token="INVALID25"),
     odd(158, "a code that the platform's reference does not list", failed("9999"),
         campaign_token="CODE9999"),
 )
@@ -330,7 +330,7 @@ WAVE_2 = (
     odd(48, "an e-mail on the suppression list", SUPPRESSED, only="invitee_email",
         invitee_mobile=None, invitee_email="unsubscribed@example.org"),
     odd(52, "a month that does not exist", rejected("bad-invited-on"),
-        invited_on="19/19/2026 10:00"),
+        invited_on="19/19/2025 10:00"),
     odd(56, "a campaign token of blanks only", rejected("missing-campaign-token"),
         campaign_token="  "),
     odd(94, "a total under the list", rejected("missing-invitee"),

@@ -11,7 +11,7 @@ from xlsxwriter.worksheet import Worksheet
 
 from making.table import Cell, Formula, Link, Rich, Table
 
-MADE_ON = datetime(2026, 10, 27, 11, 42)  # noqa: DTZ001 - a workbook's own dates have no zone
+MADE_ON = datetime(2025, 10, 27, 11, 42)  # noqa: DTZ001 - a workbook's own dates have no zone
 HEADER_HEIGHT_PT = 32
 NOTES = (
     "How to fill in this workbook",
@@ -48,7 +48,7 @@ class Look:
 
 LOOKS = {
     "Wave 1": Look(
-        title="Diwali Delights 2026 - Refer & Earn - launch list",
+        title="Diwali Delights 2025 - Refer & Earn - launch list",
         colour="#1F6F54",
         header_row=4,
         widths={"serial": 6, "identifier": 30, "name": 26, "invited_on": 20, "region": 9},
@@ -56,7 +56,7 @@ LOOKS = {
             "identifier": "The friend's mobile or e-mail",
             "referral_code": "From the app, under Refer & Earn",
         },
-        above={(2, 0): "Campaign", (2, 1): "DW26N", (2, 3): "Owner", (2, 4): "Loyalty team"},
+        above={(2, 0): "Campaign", (2, 1): "DW25N", (2, 3): "Owner", (2, 4): "Loyalty team"},
     ),
     "Wave 2 (UAE)": Look(
         title="",
