@@ -1,0 +1,151 @@
+"""What the cells mean: blank, text, or something that can no longer be what its author meant.
+
+Text is kept exactly (`NA`, `TRUE`, `1E5`, `00123`), only freed of the whitespace around it. What a
+spreadsheet has already spoilt is refused here, in the columns that are used: errors such as #N/A
+(also as text: so they stand in a CSV saved from a workbook), and dates where none belongs.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.frames import to_frame
+from bulk_referrals.loader.grid import Flaw, Grid
+from bulk_referrals.model import FIELDS
+
+# ECMA-376 part 1, 18.17.3, and what Excel has added since.
+_ERRORS: Final = (
+    r"^#(N/A|REF!|VALUE!|DIV/0!|NAME\?|NULL!|NUM!|SPILL!|CALC!|GETTING_DATA|FIELD!|BLOCKED!"
+    r"|CONNECT!|UNKNOWN!|BUSY!|PYTHON!)$"
+)
+# A date cell, as the workbook reader writes it.
+_DATE: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$"
+_NEVER_A_DATE: Final = (
+    "referrer_mobile",
+    "referrer_email",
+    "campaign_token",
+    "type",
+    "identifier",
+    "invitee_mobile",
+    "invitee_email",
+    "referral_code",
+    "id",
+)
+
+
+def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the cells without whitespace around them, and null where nothing is left.
+
+    The result shares its text with the column where there is no whitespace to remove.
+    """
+    trimmed = pc.utf8_trim_whitespace(column)
+    if _text_bytes(trimmed) == _text_bytes(column):
+        trimmed = column
+    return pa.chunked_array([_blank_to_null(chunk) for chunk in trimmed.chunks], pa.string())
+
+
+def _text_bytes(column: pa.ChunkedArray) -> int:
+    return pc.sum(pc.binary_length(column)).as_py() or 0
+
+
+def _blank_to_null(chunk: pa.StringArray) -> pa.StringArray:
+    filled = pc.not_equal(chunk, "").fill_null(False)  # noqa: FBT003 - the fill value
+    blank = len(chunk) - filled.true_count
+    if blank == chunk.null_count:
+        return chunk
+    if chunk.offset:
+        return pc.if_else(filled, chunk, pa.scalar(None, pa.string()))
+    # The same text under another validity bitmap: no copy.
+    _, offsets, text = chunk.buffers()
+    return pa.StringArray.from_buffers(len(chunk), offsets, text, filled.buffers()[1], blank)
+
+
+def rows(grid: Grid, table: int) -> tuple[pa.Table, pa.Table]:
+    """Return a grid's rows as Arrow columns of the rows frame, and the cells they came from.
+
+    Blank rows are left out of both; the row numbers still count them.
+
+    Args:
+        grid: as a reader gave it.
+        table: its index into `Loaded.tables`.
+    """
+    fields = {name: tidy(grid.cells.column(index)) for name, index in grid.match.columns.items()}
+    flaws = [*grid.flaws, *_spoilt(fields, grid)]
+    fault, detail = _faults(flaws, grid.cells.num_rows)
+    nothing = pa.nulls(grid.cells.num_rows, pa.string())
+    whole = pa.table(
+        {
+            "table": pa.repeat(pa.scalar(table, pa.int32()), grid.cells.num_rows),
+            "row": pa.array(np.arange(grid.cells.num_rows, dtype=np.int64) + grid.header_row + 1),
+            **{name: fields.get(name, nothing) for name in FIELDS},
+            "fault": fault,
+            "fault_detail": detail,
+        }
+    )
+    kept = _filled(grid, fields, fault)
+    if kept is None:
+        return whole, grid.cells
+    if isinstance(kept, int):
+        return whole.slice(0, kept), grid.cells.slice(0, kept)
+    return whole.filter(kept), grid.cells.filter(kept)
+
+
+def frame(parts: Sequence[pa.Table]) -> pd.DataFrame:
+    """Return the rows of all tables, one after another, as the rows frame."""
+    return to_frame(pa.concat_tables(parts))
+
+
+def _filled(
+    grid: Grid, fields: Mapping[str, pa.ChunkedArray], fault: pa.Array
+) -> pa.Array | int | None:
+    """Return which rows are not blank: None where all, a number where blanks only trail."""
+    filled = fault.is_valid().to_numpy(zero_copy_only=False)
+    for column in fields.values():
+        filled |= column.is_valid().to_numpy()
+    if filled.all():
+        return None
+    for index, column in enumerate(grid.cells.columns):
+        if index not in grid.match.columns.values():
+            filled |= tidy(column).is_valid().to_numpy()
+    if filled.all():
+        return None
+    last = int(np.flatnonzero(filled)[-1]) + 1 if filled.any() else 0
+    return last if filled[:last].all() else pa.array(filled)
+
+
+def _spoilt(fields: Mapping[str, pa.ChunkedArray], grid: Grid) -> Iterator[Flaw]:
+    for name, column in fields.items():
+        title = grid.header[grid.match.columns[name]]
+        yield from _matching(column, "#", _ERRORS, "error-cell", f"'{title}' holds the error ")
+        if name in _NEVER_A_DATE:
+            yield from _matching(column, ":", _DATE, "date-in-cell", f"'{title}' holds the date ")
+
+
+def _matching(
+    column: pa.ChunkedArray, needle: str, pattern: str, code: str, words: str
+) -> Iterator[Flaw]:
+    """Yield the rows whose cell matches; the needle, in all of them, spares the pattern's cost."""
+    if not pc.any(pc.match_substring(column, needle)).as_py():
+        return
+    found = pc.match_substring_regex(column, pattern).fill_null(False)  # noqa: FBT003 - the fill value
+    positions = np.flatnonzero(found.to_numpy())
+    if positions.size:
+        details = [words + each for each in column.filter(found).to_pylist()]
+        yield Flaw(code=code, positions=positions, details=details)
+
+
+def _faults(flaws: Sequence[Flaw], total: int) -> tuple[pa.Array, pa.Array]:
+    """Return the columns `fault` and `fault_detail`; the first flaw of a row is the one told."""
+    if not flaws:
+        nothing = pa.nulls(total, pa.string())
+        return nothing, nothing
+    code = np.full(total, None, dtype=object)
+    detail = np.full(total, None, dtype=object)
+    for flaw in reversed(flaws):
+        code[flaw.positions] = flaw.code
+        detail[flaw.positions] = np.array(flaw.details, dtype=object)
+    return pa.array(code, pa.string()), pa.array(detail, pa.string())

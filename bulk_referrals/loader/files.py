@@ -1,0 +1,300 @@
+"""Which files the user means, and what each really is: its bytes decide, not its name.
+
+- A folder stands for the spreadsheets in it, in the order of their names; hidden files and the
+  lock files that Excel and LibreOffice leave (`~$x.xlsx`, `.~lock.x.ods#`) are passed over.
+- A glob stands for the files that match it, in the order of their names.
+- "-" is standard input. A file named twice is read once, and a notice says so.
+"""
+
+import glob
+import gzip
+import hashlib
+import io
+import os
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import IO, BinaryIO, Final
+
+from bulk_referrals.errors import InputError, UsageError
+
+STDIN: Final = "-"
+TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".tab", ".psv")
+WORKBOOK_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+PACKED_SUFFIXES: Final = (".gz", ".zip")
+# A packed export of some ten million rows; beyond it, a decompression bomb is likelier.
+MAX_INFLATED_BYTES: Final = 2 << 30
+_CHUNK_BYTES: Final = 1 << 20
+_SAVE_AS: Final = "Open it in Excel or LibreOffice, save it as .xlsx or .csv, and use that file."
+
+# First bytes -> what people call such a file. None of them can be read as a spreadsheet.
+_FOREIGN: Final = (
+    (b"%PDF", "a PDF"),
+    (b"PAR1", "a Parquet file"),
+    (b"BZh", "a bzip2 archive"),
+    (b"\xfd7zXZ", "an xz archive"),
+    (b"\x28\xb5\x2f\xfd", "a zstd archive"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"Rar!", "a RAR archive"),
+    (b"\x89PNG", "a picture"),
+    (b"\xff\xd8\xff", "a picture"),
+    (b"SQLite format 3", "a database"),
+    (b"{\\rtf", "a text document"),
+    (b'{"', "a JSON file"),
+    (b'[{"', "a JSON file"),
+)
+_MARKUP: Final = (
+    (b"<!doctype html", "a web page"),
+    (b"<html", "a web page"),
+    (b"<table", "a web page"),
+    (b"<meta", "a web page"),
+    (b"<head", "a web page"),
+    (b"<style", "a web page"),
+    (b"<?xml", "an XML document"),
+    (b"<workbook", "an XML document"),
+)
+
+
+class Kind(StrEnum):
+    """What a source is, by its bytes."""
+
+    TEXT = "text"
+    WORKBOOK = "a workbook"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Content:
+    """A file's bytes, unpacked, and what they are.
+
+    Attributes:
+        path: as the user named it.
+        kind: text or workbook, by the bytes.
+        content: the bytes, after decompression.
+        on_disk: the path from which a workbook may be read directly; None where it was packed
+            or came from standard input.
+        sha256: hex digest of the file as it lies on disk.
+        size_bytes: its size on disk.
+        notices: what the user should know of how it was read.
+    """
+
+    path: str
+    kind: Kind
+    content: bytes
+    on_disk: str | None
+    sha256: str
+    size_bytes: int
+    notices: tuple[str, ...] = ()
+
+
+def find(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the files that the paths, folders and globs stand for, and notices.
+
+    Raises:
+        UsageError: there is no path.
+        InputError: a path does not exist, a glob matches nothing, a folder has no spreadsheet.
+    """
+    if not paths:
+        msg = "no file to read. Name a spreadsheet, a folder, or - for standard input."
+        raise UsageError(msg)
+    found: list[str] = []
+    notices: list[str] = []
+    seen: set[str] = set()
+    for path in (each for named in paths for each in _expand(named)):
+        real = path if path == STDIN else os.path.realpath(path)
+        if real in seen:
+            notices.append(f"{path}: named more than once; it is read once.")
+            continue
+        seen.add(real)
+        found.append(path)
+    return found, notices
+
+
+def read(path: str, stdin: BinaryIO | None) -> Content:
+    """Return one file's bytes, unpacked, and what they are.
+
+    Raises:
+        InputError: it cannot be opened, is empty, or is of no kind that can be read.
+    """
+    raw = _read_bytes(path, stdin)
+    packed = raw
+    unpacked, inner = _unpack(path, raw)
+    kind = _kind(path, unpacked)
+    named = inner or path
+    return Content(
+        path=path,
+        kind=kind,
+        content=unpacked,
+        on_disk=None if path == STDIN or unpacked is not packed else path,
+        sha256=hashlib.sha256(raw).hexdigest(),
+        size_bytes=len(raw),
+        notices=tuple(_misnamed(path, named, kind)),
+    )
+
+
+def _expand(path: str) -> Iterator[str]:
+    if path == STDIN:
+        yield path
+    elif Path(path).is_dir():
+        yield from _spreadsheets(path)
+    elif Path(path).exists() or not glob.has_magic(path):
+        yield path
+    else:
+        matches = sorted(each for each in glob.glob(path, recursive=True) if _is_open(each))  # noqa: PTH207 - keeps the path as the user wrote it
+        if not matches:
+            raise InputError(
+                path, "no file matches this pattern", advice="Check the folder and the name."
+            )
+        yield from matches
+
+
+def _spreadsheets(folder: str) -> list[str]:
+    known = TEXT_SUFFIXES + WORKBOOK_SUFFIXES
+    endings = known + tuple(a + b for a in known for b in PACKED_SUFFIXES) + (".zip",)
+    names = sorted(each.name for each in Path(folder).iterdir() if each.is_file())
+    chosen = [n for n in names if n.lower().endswith(endings) and not n.startswith((".", "~$"))]
+    if not chosen:
+        raise InputError(
+            folder,
+            "the folder holds no spreadsheet",
+            found=f"{len(names):,} other files" if names else "it empty",
+            advice="Put .csv, .xlsx, .xls, .xlsb or .ods files there, or name another folder.",
+        )
+    return [str(Path(folder) / name) for name in chosen]
+
+
+def _is_open(path: str) -> bool:
+    return Path(path).is_file() and not Path(path).name.startswith("~$")
+
+
+def _read_bytes(path: str, stdin: BinaryIO | None) -> bytes:
+    try:
+        content = _read_stdin(stdin) if path == STDIN else Path(path).read_bytes()
+    except FileNotFoundError:
+        raise InputError(path, "no such file", advice="Check the folder and the name.") from None
+    except OSError as error:
+        problem = f"it cannot be read ({error.strerror or type(error).__name__})"
+        raise InputError(path, problem, advice="Check the file and its permissions.") from error
+    if not content:
+        raise InputError(path, "the file is empty", advice="Export it again.")
+    return content
+
+
+def _read_stdin(stdin: BinaryIO | None) -> bytes:
+    if stdin is None:
+        raise InputError(
+            STDIN, "there is no standard input", advice="Name a file, or pipe one in."
+        )
+    return stdin.read()
+
+
+def _unpack(path: str, raw: bytes) -> tuple[bytes, str]:
+    """Return the bytes and the name inside; the very same bytes where nothing was packed."""
+    try:
+        if raw.startswith(b"\x1f\x8b"):
+            with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
+                return _inflate(path, packed), path.removesuffix(".gz").removesuffix(".GZ")
+        if raw.startswith(b"PK\x03\x04") and not _is_office(raw):
+            return _only_member(path, raw)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        raise InputError(
+            path, "the archive is damaged, cut short or locked", advice="Fetch or pack it again."
+        ) from error
+    return raw, ""
+
+
+def _only_member(path: str, raw: bytes) -> tuple[bytes, str]:
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        members = [
+            each
+            for each in archive.infolist()
+            if not each.is_dir()
+            and not each.filename.startswith("__MACOSX/")
+            and not Path(each.filename).name.startswith(".")
+        ]
+        if len(members) != 1:
+            raise InputError(
+                path,
+                "an archive must hold one spreadsheet",
+                found=f"{len(members):,} files in it",
+                advice="Unpack it into a folder and name the folder.",
+            )
+        with archive.open(members[0]) as packed:
+            return _inflate(path, packed), members[0].filename
+
+
+def _inflate(path: str, packed: IO[bytes] | gzip.GzipFile) -> bytes:
+    chunks: list[bytes] = []
+    size_bytes = 0
+    while chunk := packed.read(_CHUNK_BYTES):
+        size_bytes += len(chunk)
+        if size_bytes > MAX_INFLATED_BYTES:
+            raise InputError(
+                path,
+                f"it unpacks to more than {MAX_INFLATED_BYTES >> 30} GiB",
+                advice="Unpack it and split it into smaller files.",
+            )
+        chunks.append(chunk)
+    if not size_bytes:
+        raise InputError(path, "the file in the archive is empty", advice="Export it again.")
+    return b"".join(chunks)
+
+
+def _is_office(raw: bytes) -> bool:
+    return _office_kind(raw) != ""
+
+
+def _office_kind(raw: bytes) -> str:
+    """Return "workbook", "document" or "presentation" for an office file; "" for another zip."""
+    with zipfile.ZipFile(io.BytesIO(raw)) as archive:
+        names = set(archive.namelist())
+        if "mimetype" in names:
+            declared = archive.read("mimetype")
+            return "workbook" if b"opendocument.spreadsheet" in declared else "document"
+    if any(name.lower().startswith("xl/workbook.") for name in names):
+        return "workbook"
+    if "[Content_Types].xml" in names:
+        return "presentation" if any(n.startswith("ppt/") for n in names) else "document"
+    return ""
+
+
+def _kind(path: str, content: bytes) -> Kind:
+    start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
+    for magic, words in _FOREIGN:
+        if content.startswith(magic) or (magic[:1] in b"{[" and start.startswith(magic)):
+            raise InputError(path, f"it is {words}, not a spreadsheet", advice=_SAVE_AS)
+    for magic, words in _MARKUP:
+        if start[:64].lower().startswith(magic):
+            raise InputError(path, f"it is {words}, not a spreadsheet", advice=_SAVE_AS)
+    if content.startswith(b"PK\x03\x04"):
+        if (found := _office_kind(content)) == "workbook":
+            return Kind.WORKBOOK
+        problem = f"it is a {found or 'packed archive'}, not a spreadsheet"
+        raise InputError(path, problem, advice=_SAVE_AS)
+    if content.startswith(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"):
+        return _old_office(path, content)
+    return Kind.TEXT
+
+
+def _old_office(path: str, content: bytes) -> Kind:
+    def holds(stream: str) -> bool:
+        return stream.encode("utf-16-le") in content
+
+    if holds("EncryptedPackage"):
+        raise InputError(
+            path,
+            "the workbook is protected by a password",
+            advice="Open it, remove the password, and save it again.",
+        )
+    if holds("Workbook") or holds("Book"):
+        return Kind.WORKBOOK
+    raise InputError(path, "it is an office file, but not a spreadsheet", advice=_SAVE_AS)
+
+
+def _misnamed(path: str, named: str, kind: Kind) -> Iterator[str]:
+    suffix = Path(named).suffix.lower()
+    expected = WORKBOOK_SUFFIXES if kind is Kind.WORKBOOK else TEXT_SUFFIXES
+    if suffix in TEXT_SUFFIXES + WORKBOOK_SUFFIXES and suffix not in expected:
+        yield f"{path}: its name ends in {suffix}, but it is {kind}; it was read as {kind}."

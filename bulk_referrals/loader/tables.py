@@ -1,0 +1,261 @@
+"""From one file to the grids that hold rows: which sheets are meant, and whether they will do."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from difflib import get_close_matches
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.errors import InputError
+from bulk_referrals.loader import headers, text
+from bulk_referrals.loader.files import Content, Kind
+from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS, Flaw, Grid, Positions, find_header
+from bulk_referrals.loader.workbook import Raw, SheetCells, number_kinds, read_workbook
+from bulk_referrals.model import LoadOptions
+
+# What a person could be reached by; a line of cells mistaken for a header may hold it.
+_PRIVATE: Final = re.compile(r"@|\d{5}")
+# Excel keeps 15 digits of a number (Microsoft, "Excel specifications and limits").
+_MAX_DIGITS: Final = 15
+_DOUBTFUL: Final = (
+    (rf"^-?\d{{{_MAX_DIGITS + 1},}}", Raw.NUMBER, "damaged-number", "a number of over 15 digits"),
+    (r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d+)?)?$", Raw.DATE, "date-in-cell", "a date"),
+)
+
+
+def grids(content: Content, options: LoadOptions, columns: Mapping[str, str]) -> list[Grid]:
+    """Return the grids of one file that hold rows.
+
+    Args:
+        content: the file.
+        options: what the user says about the sources.
+        columns: the author's column name -> canonical field.
+
+    Raises:
+        InputError: nothing in it can be used as it stands.
+    """
+    if content.kind is Kind.TEXT:
+        grid = text.read(content.path, content.content, options, columns)
+        _require(content.path, grid, columns)
+        _require_rows(content.path, [grid])
+        return [_with_notices(grid)]
+    return _workbook(content, options, columns)
+
+
+def _workbook(content: Content, options: LoadOptions, columns: Mapping[str, str]) -> list[Grid]:
+    source = content.on_disk or content.content
+    sheets = read_workbook(content.path, source, options.sheets)
+    shown = [sheet for sheet in sheets if sheet.visible or options.sheets]
+    hidden = [sheet.name for sheet in sheets if not sheet.visible and not options.sheets]
+    tried = [_sheet_grid(sheet, columns) for sheet in shown if sheet.cells.num_rows]
+    meant = [grid for grid in tried if options.sheets or _is_meant(grid)]
+    if not meant:
+        raise _nothing_meant(content.path, tried, columns, hidden)
+    for grid in meant:
+        _require(content.path, grid, columns)
+    filled = _require_rows(content.path, meant)
+    passed_over = [grid.sheet for grid in tried if grid not in filled]
+    notices = [
+        *(
+            f"The sheet '{name}' is hidden and was not read; name it to read it."
+            for name in hidden
+        ),
+        *(f"The sheet '{name}' has no invites and was passed over." for name in passed_over),
+    ]
+    judged = [_judged(content.path, source, grid) for grid in filled]
+    return [_with_notices(judged[0], notices), *(_with_notices(grid) for grid in judged[1:])]
+
+
+def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
+    top = sheet.cells.slice(0, HEADER_SEARCH_ROWS).to_pylist()
+    lines = [[cell or "" for cell in line.values()] for line in top]
+    position, found = find_header(lines, columns)
+    body = sheet.cells.slice(position + 1)
+    header = list(lines[position])
+    while header and not header[-1].strip() and _is_blank(body.column(len(header) - 1)):
+        header.pop()
+    names = [str(index) for index in range(len(header))]
+    return Grid(
+        sheet=sheet.name,
+        header=tuple(header),
+        header_row=position + 1,
+        match=found,
+        cells=body.select(names),
+        flaws=tuple(_unreadable(sheet, position + 1, header, found)),
+    )
+
+
+def _is_blank(column: pa.ChunkedArray) -> bool:
+    return (
+        column.null_count == len(column)
+        or not pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py()
+    )
+
+
+def _unreadable(
+    sheet: SheetCells, start: int, header: Sequence[str], found: headers.Match
+) -> Iterator[Flaw]:
+    codes = {"an error": "error-cell", "a formula that was never calculated": "no-value"}
+    used = set(found.columns.values())
+    for row, column, what in sheet.unreadable:
+        if row >= start and column in used:
+            code = codes.get(what, "date-in-cell")
+            place = np.array([row - start], dtype=np.int64)
+            yield Flaw.alike(code, place, f"'{header[column]}' holds {what}")
+
+
+def _judged(path: str, source: str | bytes, grid: Grid) -> Grid:
+    """Refuse what the text alone cannot tell: numbers that were rounded, dates among codes."""
+    flaws = list(grid.flaws)
+    for name, index in grid.match.columns.items():
+        column = grid.cells.column(index)
+        for pattern, kind, code, what in _DOUBTFUL:
+            if kind is Raw.DATE and name in {"invited_on", "name"}:
+                continue
+            positions = _matching(column, pattern)
+            if not positions.size:
+                continue
+            places = [(int(each) + grid.header_row, index) for each in positions]
+            kinds = number_kinds(path, source, grid.sheet, places)
+            found = positions[np.array([each is kind for each in kinds])]
+            if found.size:
+                flaws.append(Flaw.alike(code, found, f"'{grid.header[index]}' holds {what}"))
+    return replace(grid, flaws=tuple(flaws))
+
+
+def _matching(column: pa.ChunkedArray, pattern: str) -> Positions:
+    longest = pc.max(pc.binary_length(column)).as_py() or 0
+    if longest < len("2024-09-10"):
+        return np.empty(0, dtype=np.int64)
+    found = pc.match_substring_regex(column, pattern).fill_null(False)  # noqa: FBT003 - the fill value
+    return np.flatnonzero(found.to_numpy())
+
+
+def _is_meant(grid: Grid) -> bool:
+    """Whether a sheet is one of invites, if perhaps a faulty one, and not notes or a cover."""
+    if any(name in grid.match.columns for name in headers.CONTACTS):
+        return True
+    return any(True for _ in headers.near_misses(grid.header, headers.CONTACTS))
+
+
+def _require(path: str, grid: Grid, columns: Mapping[str, str]) -> None:
+    """Raise `InputError` unless the columns of this table can be used as they stand."""
+    for canonical, indices in grid.match.clashes.items():
+        listed = " and ".join(f"'{grid.header[index]}'" for index in indices)
+        raise InputError(
+            path,
+            f"several columns mean {canonical}",
+            sheet=grid.sheet,
+            found=listed,
+            advice=f'Rename or remove one, or say which with --map "NAME={canonical}".',
+        )
+    present = {headers.key(name) for name in grid.header}
+    for name, canonical in columns.items():
+        if headers.key(name) not in present and canonical not in grid.match.columns:
+            raise _unmapped(path, grid, name)
+    if not grid.match.complete:
+        raise _incomplete(path, grid)
+
+
+def _unmapped(path: str, grid: Grid, name: str) -> InputError:
+    keys = {headers.key(each): each for each in grid.header if headers.key(each)}
+    near = get_close_matches(headers.key(name), keys, n=1, cutoff=0.6)
+    hint = f"Did you mean '{keys[near[0]]}'?" if near else "Check the name's spelling."
+    return InputError(
+        path,
+        f"--map names the column '{name}', which is not there",
+        sheet=grid.sheet,
+        found=_listed(grid),
+        advice=hint,
+    )
+
+
+def _incomplete(path: str, grid: Grid) -> InputError:
+    match = grid.match
+    lacks_referrer = not any(name in match.columns for name in headers.REFERRER)
+    lacks_invitee = not any(name in match.columns for name in headers.INVITEE)
+    missing = (headers.REFERRER if lacks_referrer else ()) + (
+        headers.INVITEE if lacks_invitee else ()
+    )
+    lacking = [
+        *(["the referrer (referrer_mobile or referrer_email)"] if lacks_referrer else []),
+        *(["the invitee (identifier, invitee_mobile or invitee_email)"] if lacks_invitee else []),
+    ]
+    return InputError(
+        path,
+        f"no column names {' nor '.join(lacking)}",
+        sheet=grid.sheet,
+        found=_listed(grid),
+        advice=_suggestion(grid, missing),
+    )
+
+
+def _suggestion(grid: Grid, missing: Sequence[str]) -> str:
+    for name, canonical in headers.near_misses(grid.header, missing):
+        return (
+            f"'{name}' looks like '{canonical}': rename it, or add --map \"{name}={canonical}\"."
+        )
+    for index, channel in grid.match.bare.items():
+        if channel == "name":
+            continue
+        name = grid.header[index]
+        whose = [each for each in missing if each.endswith(channel)]
+        choices = " or ".join(f'--map "{name}={each}"' for each in whose)
+        return f"'{name}' does not say whose it is: add {choices}."
+    return f'Rename the column, or add --map "YOUR COLUMN={missing[0]}".'
+
+
+def _listed(grid: Grid) -> str:
+    """Return the header for a message; without names, a line of cells is never shown."""
+    names = [name.strip() for name in grid.header if name.strip()]
+    if not any(name in headers.CONTACTS for name in grid.match.columns) and not grid.match.weight:
+        return "no row of column names in the first 30"
+    shown = ", ".join(f"'{name}'" for name in names if not _PRIVATE.search(name))
+    return f"the columns {shown}"
+
+
+def _nothing_meant(
+    path: str, tried: Sequence[Grid], columns: Mapping[str, str], hidden: Sequence[str]
+) -> InputError:
+    if not tried:
+        found = f"only the hidden sheets {', '.join(hidden)}" if hidden else "no cell filled"
+        advice = "Show the sheet, or name it with --sheet." if hidden else "Export it again."
+        return InputError(path, "the workbook holds no rows", found=found, advice=advice)
+    best = max(tried, key=lambda grid: grid.match.weight)
+    try:
+        _require(path, best, columns)
+    except InputError as error:
+        return error
+    return _incomplete(path, best)
+
+
+def _require_rows(path: str, meant: Sequence[Grid]) -> list[Grid]:
+    filled = [
+        grid for grid in meant if any(not _is_blank(column) for column in grid.cells.columns)
+    ]
+    if not filled:
+        raise InputError(
+            path,
+            "there are column names, but no rows under them",
+            sheet=meant[0].sheet,
+            advice="Export it again, or leave the file out.",
+        )
+    return filled
+
+
+def _with_notices(grid: Grid, before: Sequence[str] = ()) -> Grid:
+    notices = [
+        f"'{grid.header[index]}' does not say whose {what} it is; it was not used. Use --map if it"
+        " should be."
+        for index, what in grid.match.bare.items()
+    ]
+    notices += [
+        f"Column {index + 1} has no name; it was not used."
+        for index, name in enumerate(grid.header)
+        if not name.strip() and not _is_blank(grid.cells.column(index))
+    ]
+    return replace(grid, notices=(*grid.notices, *before, *notices))
