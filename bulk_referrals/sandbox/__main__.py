@@ -7,7 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, fields
-from typing import Any, Final
+from typing import Any, Final, get_args, get_type_hints
 
 from bulk_referrals.sandbox import faults, referrals
 from bulk_referrals.sandbox.options import SandboxOptions
@@ -16,8 +16,8 @@ from bulk_referrals.sandbox.server import LOOPBACK, serve
 _DEFAULT_PORT: Final = 8080
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, (word.strip() for word in text.split(","))))
+def _words(text: str) -> frozenset[str]:
+    return frozenset(filter(None, (word.strip() for word in text.split(","))))
 
 
 def _plan(text: str) -> tuple[str | None, ...]:
@@ -32,21 +32,23 @@ _READERS: Final[dict[Any, Callable[[str], Any]]] = {
     int: int,
     float: float,
     str: str,
-    tuple[str, ...]: _words,
+    frozenset[str]: _words,
     tuple[str | None, ...]: _plan,
     dict[str, str]: _tills,
 }
 
 
-def _add_flag(parser: argparse.ArgumentParser, option: Field[Any]) -> None:
+def _add_flag(parser: argparse.ArgumentParser, option: Field[Any], hint: object) -> None:
+    kind, told = get_args(hint)
     flag = "--" + option.name.replace("_", "-")
-    told = option.metadata["help"].replace("%", "%%")
-    default = option.default if option.default_factory is MISSING else option.default_factory()
-    if option.type is bool:
+    if kind is bool:
         parser.add_argument(flag, action="store_true", help=told)
         return
-    hint = f"{told} (default {default!r})" if default not in ("", ()) else told
-    parser.add_argument(flag, type=_READERS[option.type], default=default, help=hint)
+    default = option.default if option.default_factory is MISSING else option.default_factory()
+    if default not in ("", (), frozenset()):
+        told = f"{told} (default {default!r})"
+    read = _READERS[kind]
+    parser.add_argument(flag, type=read, default=default, help=told.replace("%", "%%"))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,8 +62,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--host", default=LOOPBACK, help="address to listen on")
     made.add_argument("--port", type=int, default=_DEFAULT_PORT, help="0 for a free one")
     made.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    hints = get_type_hints(SandboxOptions, include_extras=True)
     for option in fields(SandboxOptions):
-        _add_flag(made, option)
+        _add_flag(made, option, hints[option.name])
     return made
 
 
@@ -71,7 +74,9 @@ def _serve_parent() -> None:
     options = SandboxOptions.from_json(asked["options"])
 
     def leave_with_parent() -> None:
-        sys.stdin.read()
+        # Not through sys.stdin, whose lock would trouble an interpreter that is ending.
+        while os.read(0, 1024):
+            pass
         os._exit(0)
 
     threading.Thread(target=leave_with_parent, daemon=True).start()

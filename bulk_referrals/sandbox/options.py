@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import asdict, dataclass, field, fields
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 from bulk_referrals.sandbox.faults import FaultScript
 
@@ -25,60 +25,58 @@ _NOT_NEGATIVE: Final = (
 )
 
 
-def _option(default: Any, told: str) -> Any:  # noqa: ANN401 - any type of field, as dataclasses' own
-    if isinstance(default, dict):
-        return field(default_factory=default.copy, metadata={"help": told})
-    return field(default=default, metadata={"help": told})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SandboxOptions:
-    """How the stand-in behaves. Every field's meaning and unit stands in its `help` metadata.
+    """How the stand-in behaves. Every field says its meaning and unit.
 
     Raises:
         ValueError: an option is out of its range, or a fault is not known; a sentence.
     """
 
     # --- who may come in
-    tills: dict[str, str] = _option({"store123": "Pass123"}, "till -> password, for Basic")
-    client_key: str = _option("sandbox-key", "key of the OAuth client")
-    client_secret: str = _option("sandbox-secret", "secret of the OAuth client")
-    token_ttl_s: float = _option(300.0, "life of an OAuth token, seconds; enforced")
-    forbid: bool = _option(default=False, told="answer 403 to every call that signed in")
+    tills: Annotated[dict[str, str], "till -> password, for Basic"] = field(
+        default_factory=lambda: {"store123": "Pass123"}
+    )
+    client_key: Annotated[str, "key of the OAuth client"] = "sandbox-key"
+    client_secret: Annotated[str, "secret of the OAuth client"] = "sandbox-secret"  # noqa: S105 - no secret: it opens nothing but this
+    token_ttl_s: Annotated[float, "life of an OAuth token, seconds; enforced"] = 300.0
+    forbid: Annotated[bool, "answer 403 to every call that signed in"] = False
     # --- customers and numbers
-    country_code: str = _option("91", "calling code of the base country")
-    base_mobile: str = _option(r"[6-9]\d{9}", "mobiles that get the base country code (regex)")
-    customers: tuple[str, ...] = _option((), "the only customers known; empty: everybody is one")
-    unknown_code: int = _option(1012, "item code for who is not a customer: 1011 or 1012")
+    country_code: Annotated[str, "calling code of the base country"] = "91"
+    base_mobile: Annotated[str, "mobiles that get the base country code (regex)"] = r"[6-9]\d{9}"
+    customers: Annotated[
+        frozenset[str], "the only customers known, as GET shows them; empty: everybody is one"
+    ] = frozenset()
+    unknown_code: Annotated[int, "item code for who is not a customer: 1011 or 1012"] = 1012
     # --- limits
-    max_referrals: int = _option(100, "referrals in a request before 1060; 0: no limit")
-    max_customers: int = _option(0, "customers in a request before 1060; 0: no limit")
-    rate_per_min: float = _option(0.0, "POSTs and GETs per minute; 0: no limit")
-    window_s: float = _option(60.0, "window in which the rate is counted, seconds")
-    window: str = _option("sliding", "sliding or fixed")
-    limit_code: int = _option(429, "429 as HTTP status, or 517 in a body with HTTP 200")
-    retry_after: str = _option("seconds", "Retry-After of a 429: seconds, date or none")
+    max_referrals: Annotated[int, "referrals in a request before 1060; 0: no limit"] = 100
+    max_customers: Annotated[int, "customers in a request before 1060; 0: no limit"] = 0
+    rate_per_min: Annotated[float, "POSTs and GETs per minute; 0: no limit"] = 0.0
+    window_s: Annotated[float, "window in which the rate is counted, seconds"] = 60.0
+    window: Annotated[str, "sliding or fixed"] = "sliding"
+    limit_code: Annotated[int, "429 as HTTP status, or 517 in a body with HTTP 200"] = 429
+    retry_after: Annotated[str, "Retry-After of a 429: seconds, date or none"] = "seconds"
     # --- how it answers
-    latency_s: float = _option(0.0, "processing time of a POST, seconds; 521 meanwhile")
-    keep_alive_s: int = _option(75, "idle connections are closed after this, seconds")
-    totals: str = _option("customers", "what 201 and 500 count: failed customers or referrals")
-    mirror: bool = _option(default=False, told="201 and 500 with items also as HTTP status")
-    terse: bool = _option(default=False, told="no status at referrals that were accepted")
-    loose: bool = _option(default=False, told="boolean success, text codes, lone objects")
+    latency_s: Annotated[float, "processing time of a POST, seconds; 521 meanwhile"] = 0.0
+    keep_alive_s: Annotated[int, "idle connections are closed after this, seconds"] = 75
+    totals: Annotated[str, "what 201 and 500 count: failed customers or referrals"] = "customers"
+    mirror: Annotated[bool, "201 and 500 with items also as HTTP status"] = False
+    terse: Annotated[bool, "no status at referrals that were accepted"] = False
+    loose: Annotated[bool, "boolean success, text codes, lone objects"] = False
     # --- faults
-    faults: str = _option("", "name=probability,… (see `faults`)")
-    seed: int = _option(0, "of the faults: the same seed draws the same faults")
-    plan: tuple[str | None, ...] = _option((), "fault of the 1st, 2nd, … POST")
-    plan_each: tuple[str | None, ...] = _option((), "fault of each referrer's 1st, 2nd, … POST")
-    get_plan: tuple[str | None, ...] = _option((), "fault of the 1st, 2nd, … GET")
-    get_plan_each: tuple[str | None, ...] = _option((), "the same for each referrer's GETs")
-    late_s: float = _option(2.0, "how late a late commit lands, seconds")
-    lag_s: float = _option(2.0, "age below which get-lag hides an invite, seconds")
-    slow_s: float = _option(2.0, "time over which a slow body drips, seconds")
-    huge_bytes: int = _option(64 << 20, "size of a huge answer, bytes")
-    redirect_to: str = _option("/_sandbox/elsewhere", "Location of a redirect")
+    faults: Annotated[str, "name=probability,… (see `faults`)"] = ""
+    seed: Annotated[int, "of the faults: the same seed draws the same faults"] = 0
+    plan: Annotated[tuple[str | None, ...], "fault of the 1st, 2nd, … POST"] = ()
+    plan_each: Annotated[tuple[str | None, ...], "fault of each referrer's 1st, 2nd, … POST"] = ()
+    get_plan: Annotated[tuple[str | None, ...], "fault of the 1st, 2nd, … GET"] = ()
+    get_plan_each: Annotated[tuple[str | None, ...], "the same for each referrer's GETs"] = ()
+    late_s: Annotated[float, "how late a late commit lands, seconds"] = 2.0
+    lag_s: Annotated[float, "age below which get-lag hides an invite, seconds"] = 2.0
+    slow_s: Annotated[float, "time over which a slow body drips, seconds"] = 2.0
+    huge_bytes: Annotated[int, "size of a huge answer, bytes"] = 64 << 20
+    redirect_to: Annotated[str, "Location of a redirect"] = "/_sandbox/elsewhere"
     # --- memory
-    journal: str = _option("", "file to which each invite is appended before it is answered")
+    journal: Annotated[str, "file to which each invite is appended before it is answered"] = ""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -118,7 +116,7 @@ class SandboxOptions:
 
     def to_json(self) -> dict[str, Any]:
         """Return the options as JSON's own types."""
-        return asdict(self)
+        return asdict(self) | {"customers": sorted(self.customers)}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "SandboxOptions":
@@ -131,4 +129,8 @@ class SandboxOptions:
         if unknown:
             msg = f"{', '.join(sorted(unknown))}: no such option of the sandbox."
             raise ValueError(msg)
-        return cls(**{name: tuple(v) if isinstance(v, list) else v for name, v in values.items()})
+        read: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in values.items()
+        }
+        return cls(**read | {"customers": frozenset(values.get("customers", ()))})
