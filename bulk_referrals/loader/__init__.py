@@ -6,20 +6,19 @@ puts all of it together. What is wrong with one row is a fault in that row; what
 file is an `InputError`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from bulk_referrals.loader import cells, files, headers
+from bulk_referrals.loader.grid import Grid
+from bulk_referrals.loader.lists import load_list
 from bulk_referrals.loader.tables import grids
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 
-__all__ = ["load"]
-
-
-def _placed(path: str, sheet: str, notice: str) -> str:
-    return f"{path} [{sheet}]: {notice}" if sheet else f"{path}: {notice}"
+__all__ = ["load", "load_list"]
 
 
 def load(paths: Sequence[str], options: LoadOptions, *, stdin: BinaryIO | None = None) -> Loaded:
@@ -41,43 +40,70 @@ def load(paths: Sequence[str], options: LoadOptions, *, stdin: BinaryIO | None =
             and what to do, and never shows a contact.
     """
     columns = headers.checked_map(options.columns)
-    found, notices = files.find(paths)
-    sources: list[Source] = []
-    tables: list[SourceTable] = []
-    parts: list[pa.Table] = []
-    originals: list[pa.Table] = []
-    for path in found:
+    paths, notices = files.find(paths)
+    read: list[_File] = []
+    for path in paths:
+        first_table = sum(len(each.tables) for each in read)
         content = files.read(path, stdin)
-        notices += content.notices
-        before = len(parts)
-        for grid in grids(content, options, columns):
-            part, original = cells.rows(grid, table=len(tables))
-            notices += [_placed(path, grid.sheet, notice) for notice in grid.notices]
-            tables.append(
-                SourceTable(
-                    source=len(sources),
-                    sheet=grid.sheet,
-                    header=grid.header,
-                    header_row=grid.header_row,
-                    columns=grid.match.columns,
-                    delimiter=grid.delimiter,
-                    encoding=grid.encoding,
-                )
-            )
-            parts.append(part)
-            originals.append(original)
-        sources.append(
-            Source(
-                path=path,
-                sha256=content.sha256,
-                size_bytes=content.size_bytes,
-                rows=sum(part.num_rows for part in parts[before:]),
-            )
-        )
+        read.append(_read(content, options, columns, len(read), first_table))
     return Loaded(
-        sources=tuple(sources),
-        tables=tuple(tables),
-        rows=cells.frame(parts),
-        original=tuple(originals),
-        notices=tuple(notices),
+        sources=tuple(each.source for each in read),
+        tables=tuple(table for each in read for table in each.tables),
+        rows=cells.frame([part for each in read for part in each.parts]),
+        original=tuple(original for each in read for original in each.original),
+        notices=(*notices, *(notice for each in read for notice in each.notices)),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _File:
+    """One file, read."""
+
+    source: Source
+    tables: list[SourceTable]
+    parts: list[pa.Table]
+    original: list[pa.Table]
+    notices: list[str]
+
+
+def _read(
+    content: files.Content,
+    options: LoadOptions,
+    columns: Mapping[str, str],
+    source: int,
+    first_table: int,
+) -> _File:
+    found, notices = grids(content, options, columns)
+    pairs = [cells.rows(grid, first_table + index) for index, grid in enumerate(found)]
+    return _File(
+        source=Source(
+            path=content.path,
+            sha256=content.sha256,
+            size_bytes=content.size_bytes,
+            rows=sum(part.num_rows for part, _ in pairs),
+        ),
+        tables=[_table(grid, source) for grid in found],
+        parts=[part for part, _ in pairs],
+        original=[original for _, original in pairs],
+        notices=[
+            *content.notices,
+            *(f"{content.path}: {notice}" for notice in notices),
+            *(_placed(content.path, grid.sheet, each) for grid in found for each in grid.notices),
+        ],
+    )
+
+
+def _table(grid: Grid, source: int) -> SourceTable:
+    return SourceTable(
+        source=source,
+        sheet=grid.sheet,
+        header=grid.header,
+        header_row=grid.header_row,
+        columns=grid.match.columns,
+        delimiter=grid.delimiter,
+        encoding=grid.encoding,
+    )
+
+
+def _placed(path: str, sheet: str, notice: str) -> str:
+    return f"{path} [{sheet}]: {notice}" if sheet else f"{path}: {notice}"

@@ -120,16 +120,20 @@ def _filled(
 def _spoilt(fields: Mapping[str, pa.ChunkedArray], grid: Grid) -> Iterator[Flaw]:
     for name, column in fields.items():
         title = grid.header[grid.match.columns[name]]
-        yield from _matching(column, "#", _ERRORS, "error-cell", f"'{title}' holds the error ")
-        if name in _NEVER_A_DATE:
-            yield from _matching(column, ":", _DATE, "date-in-cell", f"'{title}' holds the date ")
+        marked = pc.starts_with(column, "#")
+        yield from _matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")
+        if grid.sheet and name in _NEVER_A_DATE:
+            timed = pc.match_substring(column, ":")
+            yield from _matching(
+                column, timed, _DATE, "date-in-cell", f"'{title}' holds the date "
+            )
 
 
 def _matching(
-    column: pa.ChunkedArray, needle: str, pattern: str, code: str, words: str
+    column: pa.ChunkedArray, perhaps: pa.ChunkedArray, pattern: str, code: str, words: str
 ) -> Iterator[Flaw]:
-    """Yield the rows whose cell matches; the needle, in all of them, spares the pattern's cost."""
-    if not pc.any(pc.match_substring(column, needle)).as_py():
+    """Yield the rows whose cell matches; the cheap test `perhaps` spares the pattern's cost."""
+    if not pc.any(perhaps).as_py():
         return
     found = pc.match_substring_regex(column, pattern).fill_null(False)  # noqa: FBT003 - the fill value
     positions = np.flatnonzero(found.to_numpy())

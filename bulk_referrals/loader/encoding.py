@@ -78,7 +78,7 @@ def to_utf8(path: str, content: bytes, wanted: str) -> tuple[bytes, str]:
     if wide := _utf16_without_mark(content[:_HEAD_BYTES]):
         return _decoded(path, content, wide)
     if is_utf8(content):
-        if b"\x1b$" in content:
+        if b"\x1b" in content and b"\x1b$" in content:  # one byte is found far faster than two
             raise _doubt(path, "it switches character sets (ISO-2022)", "iso2022_jp")
         return content, "utf-8"
     return _decoded(path, content, _guess(path, content))

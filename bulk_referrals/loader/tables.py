@@ -27,8 +27,10 @@ _DOUBTFUL: Final = (
 )
 
 
-def grids(content: Content, options: LoadOptions, columns: Mapping[str, str]) -> list[Grid]:
-    """Return the grids of one file that hold rows.
+def grids(
+    content: Content, options: LoadOptions, columns: Mapping[str, str]
+) -> tuple[list[Grid], list[str]]:
+    """Return the grids of one file that hold rows, and notices about the rest of it.
 
     Args:
         content: the file.
@@ -42,11 +44,13 @@ def grids(content: Content, options: LoadOptions, columns: Mapping[str, str]) ->
         grid = text.read(content.path, content.content, options, columns)
         _require(content.path, grid, columns)
         _require_rows(content.path, [grid])
-        return [_with_notices(grid)]
+        return [_with_notices(grid)], []
     return _workbook(content, options, columns)
 
 
-def _workbook(content: Content, options: LoadOptions, columns: Mapping[str, str]) -> list[Grid]:
+def _workbook(
+    content: Content, options: LoadOptions, columns: Mapping[str, str]
+) -> tuple[list[Grid], list[str]]:
     source = content.on_disk or content.content
     sheets = read_workbook(content.path, source, options.sheets)
     shown = [sheet for sheet in sheets if sheet.visible or options.sheets]
@@ -67,7 +71,7 @@ def _workbook(content: Content, options: LoadOptions, columns: Mapping[str, str]
         *(f"The sheet '{name}' has no invites and was passed over." for name in passed_over),
     ]
     judged = [_judged(content.path, source, grid) for grid in filled]
-    return [_with_notices(judged[0], notices), *(_with_notices(grid) for grid in judged[1:])]
+    return [_with_notices(grid) for grid in judged], notices
 
 
 def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
@@ -247,7 +251,7 @@ def _require_rows(path: str, meant: Sequence[Grid]) -> list[Grid]:
     return filled
 
 
-def _with_notices(grid: Grid, before: Sequence[str] = ()) -> Grid:
+def _with_notices(grid: Grid) -> Grid:
     notices = [
         f"'{grid.header[index]}' does not say whose {what} it is; it was not used. Use --map if it"
         " should be."
@@ -258,4 +262,4 @@ def _with_notices(grid: Grid, before: Sequence[str] = ()) -> Grid:
         for index, name in enumerate(grid.header)
         if not name.strip() and not _is_blank(grid.cells.column(index))
     ]
-    return replace(grid, notices=(*grid.notices, *before, *notices))
+    return replace(grid, notices=(*grid.notices, *notices))

@@ -12,6 +12,7 @@ boolean as Excel shows it, `TRUE`; a formula as the value it had when it was sav
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from enum import StrEnum
@@ -77,9 +78,11 @@ def read_workbook(path: str, source: str | bytes, wanted: Sequence[str]) -> list
     missing = [name for name in wanted if name not in names]
     if missing:
         raise _no_such_sheet(path, missing[0], names)
-    uncalculated = formulas.uncalculated(source)
-    chosen = [name for name in names if not wanted or name in wanted]
-    return [_translated(path, partial(_sheet, book, name, uncalculated)) for name in chosen]
+    # The readers let go of the interpreter while they work, so the two go on side by side.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        uncalculated = beside.submit(formulas.uncalculated, source)
+        chosen = [name for name in names if not wanted or name in wanted]
+        return [_translated(path, partial(_sheet, book, name, uncalculated)) for name in chosen]
 
 
 def number_kinds(
@@ -159,7 +162,7 @@ def _no_such_sheet(path: str, wanted: str, names: Sequence[str]) -> InputError:
 def _sheet(
     book: Any,  # noqa: ANN401 - fastexcel's reader has no stub
     name: str,
-    uncalculated: formulas.Places,
+    uncalculated: Future[formulas.Places],
 ) -> SheetCells:
     sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
     if not sheet.width or not sheet.height:
@@ -169,7 +172,7 @@ def _sheet(
     first = min(column.absolute_index for column in sheet.available_columns())
     unreadable = [
         *_errors(errors, table),
-        *_never_calculated(uncalculated.get(name, ()), first, table),
+        *_never_calculated(uncalculated.result().get(name, ()), first, table),
     ]
     return SheetCells(
         name=name,
