@@ -4,8 +4,9 @@
 exactly the same for whole columns, in a small part of the time.
 """
 
-from bulk_referrals.contacts.columns import emails, looks_like_email, mobiles
 from bulk_referrals.contacts.contact import Contact, Contacts
+from bulk_referrals.contacts.email_columns import emails, looks_like_email
+from bulk_referrals.contacts.mobile_columns import mobiles
 from bulk_referrals.contacts.numbering import is_region
 from bulk_referrals.contacts.one_email import email
 from bulk_referrals.contacts.one_mobile import mobile

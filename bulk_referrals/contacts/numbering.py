@@ -37,10 +37,10 @@ def calling_code(region: str) -> str:
 
 def split_code(digits: str) -> tuple[str, str]:
     """Return (calling code, rest) of digits with country code; ("", digits) for no known code."""
-    for length in (1, 2, 3):
-        if digits[:length].isdecimal() and int(digits[:length]) in COUNTRY_CODE_TO_REGION_CODE:
-            return digits[:length], digits[length:]
-    return "", digits
+    lengths = () if digits.startswith("0") else (1, 2, 3)
+    known = (one for one in lengths if int(digits[:one] or "0") in COUNTRY_CODE_TO_REGION_CODE)
+    length = next(known, 0)
+    return digits[:length], digits[length:]
 
 
 def plan(country_code: str) -> PhoneMetadata | None:

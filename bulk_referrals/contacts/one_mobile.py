@@ -120,6 +120,11 @@ def home_regions(region: str, rule: MobileRule) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in named if one and numbering.is_region(one)))
 
 
+def reading_codes(homes: tuple[str, ...], rule: MobileRule) -> tuple[str, ...]:
+    """Return the calling codes with which a number without plus may begin, in order."""
+    return tuple(dict.fromkeys((*map(numbering.calling_code, homes), *rule.country_codes)))
+
+
 def _readings(number: str, region: str, rule: MobileRule) -> Iterator[_Reading]:
     if number.startswith("+"):
         yield _read(number, None)
@@ -127,7 +132,7 @@ def _readings(number: str, region: str, rule: MobileRule) -> Iterator[_Reading]:
     homes = home_regions(region, rule)
     for home in homes:
         yield _read(number, home)
-    codes = dict.fromkeys((*map(numbering.calling_code, homes), *rule.country_codes))
+    codes = reading_codes(homes, rule)
     for code in codes:
         if number.startswith(code):
             yield _read(f"+{number}", None)
