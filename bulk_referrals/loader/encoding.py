@@ -9,6 +9,7 @@ encoding named (by charset-normalizer, where we know none).
 
 import codecs
 import difflib
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from bulk_referrals.errors import InputError, UsageError
 from bulk_referrals.loader import plausible
+from bulk_referrals.loader.grid import Positions
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -43,6 +45,7 @@ _COMMON: Final = (
 _TAKEN: Final = frozenset({"cp1252", "cp932", "gb18030"})
 _HEAD_BYTES: Final = 64 << 10
 _SAMPLE_BYTES: Final = 128 << 10
+_LINE_BYTES: Final = 4 << 10
 
 
 def is_utf8(content: bytes) -> bool:
@@ -129,8 +132,8 @@ def _guess(path: str, content: bytes) -> str:
     """Return the one encoding in which the text makes sense."""
     raw = np.frombuffer(content, dtype=np.uint8)
     high = np.flatnonzero(raw >= 0x80)  # noqa: PLR2004 - the first byte that is not ASCII
-    sample = _lines_around(content, high)
     everywhere = bytes(np.flatnonzero(np.bincount(raw[high], minlength=256)).astype(np.uint8))
+    sample = b"\n".join(_lines_around(content, high, everywhere))
     sensible = plausible.readings(sample, everywhere)
     if sensible <= _TAKEN and len(sensible) == 1:
         return sensible.pop()
@@ -142,22 +145,29 @@ def _guess(path: str, content: bytes) -> str:
     raise _doubt(path, f"it is not UTF-8{looks}", likely)
 
 
-def _lines_around(
-    content: bytes, high: "np.ndarray[tuple[int, ...], np.dtype[np.int64]]"
-) -> bytes:
-    """Return the lines that are not ASCII, from the first on, up to `_SAMPLE_BYTES`."""
-    lines: list[bytes] = []
+def _lines_around(content: bytes, high: Positions, everywhere: bytes) -> Iterator[bytes]:
+    """Yield the first lines that are not ASCII, and the last one that holds each such byte.
+
+    So no byte is judged unseen, and the sample stays bounded.
+    """
     size_bytes = 0
     place = 0
     while place < len(high) and size_bytes < _SAMPLE_BYTES:
-        at = int(high[place])
-        start = max(content.rfind(b"\n", 0, at) + 1, at - _SAMPLE_BYTES)
-        end = content.find(b"\n", at)
-        end = len(content) if end < 0 else end
-        lines.append(content[start : min(end, at + _SAMPLE_BYTES)])
-        size_bytes += len(lines[-1])
+        line, end = _line_at(content, int(high[place]))
+        yield line
+        size_bytes += len(line)
         place = int(np.searchsorted(high, end))
-    return b"\n".join(lines)
+    if place < len(high):
+        for each in everywhere:
+            yield _line_at(content, content.rfind(each.to_bytes()))[0]
+
+
+def _line_at(content: bytes, at: int) -> tuple[bytes, int]:
+    """Return the line around a place, or as much of it as is bounded, and where it ends."""
+    start = content.rfind(b"\n", 0, at) + 1
+    end = content.find(b"\n", at)
+    end = len(content) if end < 0 else end
+    return content[max(start, at - _LINE_BYTES) : min(end, at + _LINE_BYTES)], end
 
 
 def _likeliest(sample: bytes) -> str:

@@ -37,6 +37,11 @@ _BALTIC: Final = ("ąčęėįšųūž", "āčēģīķļņšūž", "äõöüšž"
 _RUSSIAN: Final = "абвгдеёжзийклмнопрстуфхцчшщъыьэюя"
 _CYRILLIC: Final = (_RUSSIAN, _RUSSIAN + "іїєґ", _RUSSIAN + "јљњћђџќѓѕ")
 _GREEK: Final = ("αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ",)
+# Their letters stand in a row in Unicode.
+_HEBREW: Final = ("".join(map(chr, range(0x05D0, 0x05EB))),)
+_ARABIC: Final = ("".join(map(chr, range(0x0621, 0x0653))) + "پچژگ",)
+_THAI: Final = ("".join(map(chr, range(0x0E01, 0x0E4F))),)
+_OTHER_SCRIPTS: Final = (_CYRILLIC, _GREEK, _HEBREW, _ARABIC, _THAI)
 # Punctuation that stands among words in any of them.
 _NEUTRAL: Final = frozenset("\u2018\u2019\u201c\u201d\u2013\u2014«»¿¡°ºª€£©®™·•\u00a0")
 _ALPHABETS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -48,12 +53,24 @@ _ALPHABETS: Final[Mapping[str, tuple[str, ...]]] = {
     "cp1251": _CYRILLIC,
     "koi8-r": _CYRILLIC,
     "cp1253": _GREEK,
+    "cp1255": _HEBREW,
+    "cp1256": _ARABIC,
+    "cp874": _THAI,
     "mac_roman": _WESTERN,
     "cp850": _WESTERN,
 }
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _ALL_ACCENTS: Final = re.compile(r"[^\W\d_a-zA-Z]{3,}|\b[^\W\d_a-zA-Z]{2,}\b")
-_ASCII_LETTER: Final = re.compile("[a-zA-Z]")
+_BESIDE_LATIN: Final = re.compile(
+    r"[a-zA-Z][^\x00-\x9f\u2018-\u201d]|[^\x00-\x9f\u2018-\u201d][a-zA-Z]"
+)
+# What is a sign in Western Europe is a letter elsewhere: `£ukasz` is no word, `£5` is none either.
+_SIGN_IN_WORD: Final = re.compile("[A-Za-zÀ-ÿ][£€©®™°·ªº¿¡]|[£€©®™°·ªº¿¡][A-Za-zÀ-ÿ]")
+# A Thai mark stands on a consonant, and a vowel that is written first stands before one.
+_NOT_THAI: Final = re.compile(
+    "(?:^|[^\u0e01-\u0e2e\u0e31\u0e34-\u0e3a\u0e47-\u0e4e])[\u0e31\u0e34-\u0e3a\u0e47-\u0e4e]"
+    "|[\u0e40-\u0e44](?![\u0e01-\u0e2e])"
+)
 _LONE: Final = re.compile(
     r"(?<=[a-zA-Z])[^\x00-\x7f](?![^\x00-\x7f])|"
     r"(?<![^\x00-\x7f])[^\x00-\x7f](?=[a-zA-Z])"
@@ -100,13 +117,15 @@ def _is_written(text: str, everywhere: str, alphabets: tuple[str, ...], language
     words = {word for word in _WORD.findall(text) if not word.isascii()}
     if any(_breaks_case(word) for word in words):
         return False
-    if alphabets in (_CYRILLIC, _GREEK):
-        return not any(_ASCII_LETTER.search(word) for word in words)
+    if alphabets in _OTHER_SCRIPTS:
+        return not _BESIDE_LATIN.search(text) and not _NOT_THAI.search(text)
+    if _SIGN_IN_WORD.search(text):
+        return False
     return not any(_ALL_ACCENTS.search(word) for word in words)
 
 
 def _breaks_case(word: str) -> bool:
-    return any(a.islower() and b.isupper() for a, b in pairwise(word))
+    return any(a.islower() and b.isupper() and not b.isascii() for a, b in pairwise(word))
 
 
 def _share(text: str, accepts: Callable[[str], bool]) -> float:

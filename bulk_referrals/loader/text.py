@@ -91,8 +91,8 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
         start = separator.end()
         delimiter = delimiter or separator[1].decode("latin-1")
     head = _head(path, content[start : start + _HEAD_BYTES], delimiter, columns)
-    if not head.records:
-        raise InputError(path, "the file is empty", advice="Export it again.")
+    if not any(cell.strip() for record in head.records for cell in record):
+        raise InputError(path, "the file begins with blank lines only", advice="Export it again.")
     header = head.records[head.position]
     if len(header) > MAX_COLUMNS or len(content) > start + head.ends[-1] == _HEAD_BYTES:
         advice = "Check the file, or give its separator with --delimiter."
