@@ -1,0 +1,105 @@
+"""The report of a run: the workbook, the page, the to-fix files, the results and the manifest.
+
+`write` puts everything into one folder. Each file appears whole or not at all, readable by its
+owner only; `run.json` comes last, so where it is, the rest is.
+"""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from bulk_referrals.model import RunReport
+from bulk_referrals.reporter.delimited import write_delimited
+from bulk_referrals.reporter.files import private_folder, replacing
+from bulk_referrals.reporter.lines import result_lines
+from bulk_referrals.reporter.page import write_page
+from bulk_referrals.reporter.to_fix import write_to_fix
+from bulk_referrals.reporter.workbook import write_workbook
+from bulk_referrals.summary import Summary, summarise
+
+__all__ = ["manifest", "replacing", "write"]
+
+MANIFEST: Final = "run.json"
+
+
+def write(report: RunReport, folder: Path, summary: Summary | None = None) -> dict[str, str]:
+    """Write all files of the report and return name -> path, as in `run.json`'s `outputs`.
+
+    Args:
+        report: the run.
+        folder: `reports/<run id>`; made, with its parents, where it is missing (0700). Files of
+            an earlier report of the run are replaced, and a to-fix file is removed when nothing
+            is left to correct.
+        summary: the run's, where the caller has it already.
+
+    Raises:
+        OSError: the folder or a file cannot be written.
+    """
+    found = summary or summarise(report)
+    writers = _writers(report, found)
+    outputs = {name: str(folder / name) for name in (*writers, MANIFEST)}
+    private_folder(folder)
+    for stale in folder.glob("to_fix*.*"):
+        if stale.name not in outputs:
+            stale.unlink()
+    for name, writer in writers.items():
+        with replacing(folder / name) as lent:
+            writer(lent)
+    with replacing(folder / MANIFEST) as lent:
+        content = manifest(report, found, outputs)
+        lent.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    return outputs
+
+
+def _writers(report: RunReport, summary: Summary) -> dict[str, Callable[[Path], None]]:
+    """Return file name -> what writes it, in the order in which people look at them."""
+    to_fix = {name: partial(_to_fix, report, tables) for name, tables in summary.to_fix.items()}
+    return {
+        "report.xlsx": partial(write_workbook, report, summary),
+        "report.html": partial(write_page, report, summary),
+        **to_fix,
+        "results.csv": lambda path: write_delimited(result_lines(report), path),
+    }
+
+
+def _to_fix(report: RunReport, tables: tuple[int, ...], path: Path) -> None:
+    write_to_fix(report, tables, path, book=not report.tables[tables[0]].delimiter)
+
+
+def manifest(report: RunReport, summary: Summary, outputs: dict[str, str]) -> dict[str, Any]:
+    """Return the content of `run.json`, ready for JSON.
+
+    `rows` counts invites asked for, so that it is always the sum of the outcomes; a source row
+    that names two invitees counts twice there, and once in `source_rows`.
+    """
+    return {
+        "run_id": report.run_id,
+        "version": report.version,
+        "started_at": report.started_at.isoformat(),
+        "finished_at": report.finished_at.isoformat(),
+        "state": str(report.state),
+        "exit_code": report.exit_code,
+        "stop_reason": report.stop_reason,
+        "resume_command": report.resume_command,
+        "sources": [
+            {"path": source.path, "sha256": source.sha256, "rows": source.rows}
+            for source in report.sources
+        ],
+        "rows": summary.rows,
+        "source_rows": summary.source_rows,
+        "outcomes": summary.outcomes,
+        "codes": summary.codes,
+        "requests": {
+            "sent": report.requests.sent,
+            "retried": report.requests.retried,
+            "read_back": report.requests.read_back,
+            "throttled_s": round(report.requests.throttled_s, 3),
+        },
+        "books_balance": summary.books_balance,
+        "headline": summary.headline,
+        "warnings": summary.warnings,
+        "notices": list(report.notices),
+        "outputs": outputs,
+    }

@@ -1,0 +1,188 @@
+"""The long sheets of the workbook, column by column, before anybody paints them."""
+
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.frames import column
+from bulk_referrals.model import Outcome, RunReport
+from bulk_referrals.reporter.lines import local_times, result_lines
+from bulk_referrals.summary import NEEDS_A_PERSON, Summary, needs_a_person, words
+
+# Arrow's Array or ChunkedArray, which come without types.
+Values: TypeAlias = Any
+
+TEXT: Final = "text"
+NUMBER: Final = "number"
+WRAPPED: Final = "wrapped"
+FAULT: Final = "fault"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Column:
+    """One column of a long sheet.
+
+    Attributes:
+        header: its heading.
+        values: text, or int64 for a column of numbers; null is an empty cell.
+        width: in characters.
+        look: how its cells look: `TEXT`, `NUMBER`, `WRAPPED`, `FAULT` or a value of `Outcome`;
+            or one of these per cell, as text as long as `values`.
+    """
+
+    header: str
+    values: Values
+    width: float
+    look: Any = TEXT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grid:
+    """A long sheet: a heading line, and below it columns of equal length.
+
+    Attributes:
+        name: of the sheet.
+        columns: from the left.
+        frozen: how many columns from the left stay in sight.
+        colour: of the sheet's tab, "#RRGGBB".
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    frozen: int = 0
+    colour: str = ""
+
+    @property
+    def rows(self) -> int:
+        """How many lines it has below the heading."""
+        return len(self.columns[0].values)
+
+
+def results_grid(report: RunReport) -> Grid:
+    """Return every line of the results, in order, with the outcome and the times in words."""
+    lines = result_lines(report)
+    outcome = lines.column("outcome")
+    return Grid(
+        name="Results",
+        columns=(
+            Column(header="File", values=lines.column("source"), width=24),
+            Column(header="Sheet", values=lines.column("sheet"), width=14),
+            Column(header="Row", values=lines.column("row"), width=8, look=NUMBER),
+            Column(header="Outcome", values=_labels(report, outcome), width=14, look=outcome),
+            Column(header="Code", values=lines.column("code"), width=14),
+            Column(header="Reason", values=lines.column("reason"), width=60),
+            Column(header="Referrer", values=lines.column("referrer"), width=22),
+            Column(header="Campaign token", values=lines.column("campaign_token"), width=16),
+            Column(header="Type", values=lines.column("type"), width=10),
+            Column(header="Invitee", values=lines.column("identifier"), width=26),
+            Column(header="Name", values=lines.column("name"), width=20),
+            Column(header="Invited on", values=lines.column("invited_on"), width=28),
+            Column(header="ID", values=lines.column("id"), width=12),
+            Column(header="Request ID", values=lines.column("request_id"), width=22),
+            Column(header="Attempts", values=lines.column("attempts"), width=10, look=NUMBER),
+            Column(header="Sent at", values=_local(report, lines.column("sent_at")), width=20),
+        ),
+        frozen=4,
+        colour="#5B6B7B",
+    )
+
+
+def to_fix_grid(report: RunReport) -> Grid:
+    """Return what needs a person: what is unknown first, then refused, then to correct."""
+    order = _most_pressing_first(report)
+    lines = result_lines(report).take(order)
+    advice = column(report.outcomes, "advice").take(order)
+    outcome = lines.column("outcome")
+    return Grid(
+        name="To fix",
+        columns=(
+            Column(header="Status", values=_labels(report, outcome), width=12, look=outcome),
+            Column(header="File", values=lines.column("source"), width=22),
+            Column(header="Sheet", values=lines.column("sheet"), width=14),
+            Column(header="Row", values=lines.column("row"), width=8, look=NUMBER),
+            Column(header="Referrer", values=lines.column("referrer"), width=22),
+            Column(header="Invitee", values=lines.column("identifier"), width=26),
+            Column(header="Name", values=lines.column("name"), width=20),
+            Column(header="What is wrong", values=lines.column("reason"), width=52, look=WRAPPED),
+            Column(header="What to do", values=advice, width=44, look=WRAPPED),
+            Column(header="Code", values=lines.column("code"), width=14),
+            Column(header="Campaign token", values=lines.column("campaign_token"), width=16),
+            Column(header="Request ID", values=lines.column("request_id"), width=22),
+        ),
+        frozen=1,
+        colour="#E08E0B",
+    )
+
+
+def warnings_grid(report: RunReport) -> Grid:
+    """Return what deserves a look though nothing stopped it, in order."""
+    warning = column(report.outcomes, "warning")
+    order = pc.indices_nonzero(pc.is_valid(warning))
+    lines = result_lines(report).take(order)
+    outcome = lines.column("outcome")
+    return Grid(
+        name="Warnings",
+        columns=(
+            Column(header="File", values=lines.column("source"), width=22),
+            Column(header="Sheet", values=lines.column("sheet"), width=14),
+            Column(header="Row", values=lines.column("row"), width=8, look=NUMBER),
+            Column(header="Outcome", values=_labels(report, outcome), width=14, look=outcome),
+            Column(header="Referrer", values=lines.column("referrer"), width=22),
+            Column(header="Invitee", values=lines.column("identifier"), width=26),
+            Column(header="Name", values=lines.column("name"), width=28),
+            Column(header="Worth a look", values=warning.take(order), width=70, look=WRAPPED),
+        ),
+        colour="#E8C547",
+    )
+
+
+def referrers_grid(summary: Summary) -> Grid:
+    """Return what became of each referrer's invites, those with something amiss first."""
+    table = summary.referrers
+    figures = {
+        "Invites": "invites",
+        "Accepted": "accepted",
+        "Unknown": "unknown",
+        "Refused": "refused",
+        "To correct": "to_correct",
+        "Not sent": "not_sent",
+        "Already sent": "already_sent",
+        "Left out": "left_out",
+    }
+    who = table.column("referrer")
+    named = pc.if_else(pc.equal(who, ""), "(no referrer given)", who)
+    return Grid(
+        name="Referrers",
+        columns=(
+            Column(header="Referrer", values=named, width=30),
+            *(
+                Column(header=header, values=table.column(name), width=13, look=NUMBER)
+                for header, name in figures.items()
+            ),
+        ),
+        frozen=1,
+        colour="#2E8B63",
+    )
+
+
+def _labels(report: RunReport, outcomes: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the outcomes in words; a text that is none of them stays as it is."""
+    known = [str(outcome) for outcome in Outcome]
+    labels = pa.array([words(outcome, sending=report.sending).label for outcome in Outcome])
+    positions = pc.index_in(outcomes, value_set=pa.array(known))
+    return pc.coalesce(labels.take(positions.combine_chunks()), outcomes.combine_chunks())
+
+
+def _local(report: RunReport, instants: pa.ChunkedArray) -> pa.ChunkedArray:
+    return local_times(instants, report.timezone)
+
+
+def _most_pressing_first(report: RunReport) -> pa.Array:
+    """Return the positions of the lines that need a person, most pressing first, then in order."""
+    positions = pc.indices_nonzero(needs_a_person(report))
+    outcome = column(report.outcomes, "outcome").take(positions)
+    rank = pc.index_in(outcome, value_set=pa.array([str(it) for it in NEEDS_A_PERSON]))
+    return positions.take(pa.array(np.argsort(np.asarray(rank), kind="stable")))

@@ -1,0 +1,110 @@
+"""Outcomes → the figures, tables and sentences of the report. Pure; decides nothing about style.
+
+`sentences` holds the words, `figures` the counting.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from bulk_referrals.frames import column
+from bulk_referrals.model import RunReport
+from bulk_referrals.summary import figures, sentences
+from bulk_referrals.summary.figures import Moment, Reason, SourceFigures, needs_a_person
+from bulk_referrals.summary.sentences import NEEDS_A_PERSON, READING_ORDER, Task, Words, words
+
+__all__ = [
+    "NEEDS_A_PERSON",
+    "READING_ORDER",
+    "Moment",
+    "Reason",
+    "SourceFigures",
+    "Summary",
+    "Task",
+    "Words",
+    "books_balance",
+    "needs_a_person",
+    "summarise",
+    "words",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Summary:
+    """All figures of one run.
+
+    Attributes:
+        headline: what happened, in one sentence.
+        tasks: what to do, in the order in which to do it; empty when nothing is left.
+        rows: invites asked for: the lines of the outcomes frame.
+        source_rows: rows read; fewer than `rows` where a row names two invitees.
+        outcomes: outcome -> invites, all eight, in the order of `Outcome`.
+        codes: code -> invites, the most frequent first.
+        books_balance: see `books_balance`.
+        books: the same as a sentence.
+        sources: per sheet of each file.
+        reasons: what needs a person, unknown first, then by number.
+        over_time: what was sent when; empty when nothing was.
+        step_s: the length of a step of `over_time`, seconds.
+        referrers: one line per referrer, those with something amiss first: `referrer` (text),
+            `invites`, `accepted`, `already_sent`, `refused`, `to_correct`, `unknown`,
+            `left_out`, `not_sent` (int64).
+        warnings: invites that deserve a look though nothing stopped them.
+        to_fix: file name -> the tables, by index, whose rows to correct it holds: those of
+            workbooks in `to_fix.xlsx`, those of text files in `to_fix.csv`, and in
+            `to_fix_2.csv` and so on where text files differ in their columns.
+    """
+
+    headline: str
+    tasks: tuple[Task, ...]
+    rows: int
+    source_rows: int
+    outcomes: dict[str, int]
+    codes: dict[str, int]
+    books_balance: bool
+    books: str
+    sources: tuple[SourceFigures, ...]
+    reasons: tuple[Reason, ...]
+    over_time: tuple[Moment, ...]
+    step_s: int
+    referrers: pa.Table
+    warnings: int
+    to_fix: dict[str, tuple[int, ...]]
+
+
+def summarise(report: RunReport) -> Summary:
+    """Return the figures, tables and sentences of a run; reads each column it needs once."""
+    outcome_of = figures.kinds(report)
+    outcomes = figures.by_outcome(outcome_of)
+    over_time, step_s = figures.over_time(report, outcome_of)
+    imbalance = figures.imbalance(report)
+    warnings = figures.filled(column(report.outcomes, "warning"))
+    groups = figures.to_fix_groups(report)
+    return Summary(
+        headline=sentences.headline(report, outcomes),
+        tasks=sentences.tasks(
+            report, outcomes, imbalance=imbalance, warnings=warnings, to_fix=tuple(groups)
+        ),
+        rows=len(report.outcomes),
+        source_rows=sum(source.rows for source in report.sources),
+        outcomes=outcomes,
+        codes=figures.most_frequent(column(report.outcomes, "code")),
+        books_balance=not imbalance,
+        books=sentences.books(report, imbalance),
+        sources=figures.sources(report, outcome_of),
+        reasons=figures.reasons(report),
+        over_time=over_time,
+        step_s=step_s,
+        referrers=figures.referrers(report, outcome_of),
+        warnings=warnings,
+        to_fix=groups,
+    )
+
+
+def books_balance(report: RunReport) -> bool:
+    """Say whether every row read has ended as exactly one known outcome per invite it asks for.
+
+    True when no line lacks an outcome or has one that `Outcome` does not know, and when the
+    lines come from all the rows that the sources say they hold, and from no others.
+    """
+    return not figures.imbalance(report)

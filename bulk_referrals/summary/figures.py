@@ -1,0 +1,235 @@
+"""The figures and tables of the report, from the outcomes frame; counted in columns."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.codes import describe
+from bulk_referrals.frames import column
+from bulk_referrals.model import Outcome, RunReport, SourceTable
+from bulk_referrals.summary.sentences import NEEDS_A_PERSON, words
+
+_STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
+_MOST_STEPS: Final = 40
+
+Ints = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why some invites ended as they did: one outcome with one code.
+
+    Attributes:
+        outcome: theirs.
+        code: theirs; "" where the outcome came without one.
+        title: the code in a few words.
+        advice: what to do, a sentence.
+        rows: how many invites.
+    """
+
+    outcome: Outcome
+    code: str
+    title: str
+    advice: str
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceFigures:
+    """What became of one sheet of one file; `outcomes` holds all eight."""
+
+    path: str
+    sheet: str
+    rows: int
+    outcomes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """The invites whose last attempt fell into one step of time.
+
+    Attributes:
+        at: the beginning of the step, aware, UTC.
+        accepted: how many the platform took.
+        failed: how many it refused.
+        unknown: how many may have arrived.
+    """
+
+    at: datetime
+    accepted: int
+    failed: int
+    unknown: int
+
+
+def to_fix_groups(report: RunReport) -> dict[str, tuple[int, ...]]:
+    """Return file name -> the tables whose rows to correct it holds; see `Summary.to_fix`."""
+    tables = column(report.outcomes, "table")
+    wanted = pc.unique(tables.filter(needs_a_person(report))).to_pylist()
+    books = tuple(index for index in sorted(wanted) if not _is_text(report.tables[index]))
+    by_header: dict[tuple[str, ...], list[int]] = {}
+    for index in sorted(wanted):
+        if _is_text(report.tables[index]):
+            by_header.setdefault(report.tables[index].header, []).append(index)
+    groups = {"to_fix.xlsx": books} if books else {}
+    for position, texts in enumerate(by_header.values(), start=1):
+        groups[f"to_fix_{position}.csv" if position > 1 else "to_fix.csv"] = tuple(texts)
+    return groups
+
+
+def needs_a_person(report: RunReport) -> pa.ChunkedArray:
+    """Return a mask over the outcomes frame: rejected, failed or unknown."""
+    wanted = pa.array([str(outcome) for outcome in NEEDS_A_PERSON])
+    return pc.is_in(column(report.outcomes, "outcome"), value_set=wanted)
+
+
+def _is_text(table: SourceTable) -> bool:
+    return bool(table.delimiter or table.encoding)
+
+
+def kinds(report: RunReport) -> Ints:
+    """Return each line's outcome as its position in `Outcome`; -1 where it is none of them."""
+    known = pa.array([str(outcome) for outcome in Outcome])
+    positions = pc.index_in(column(report.outcomes, "outcome"), value_set=known)
+    return np.asarray(pc.fill_null(positions, -1)).astype(np.int64)
+
+
+def by_outcome(outcome_of: Ints) -> dict[str, int]:
+    """Return outcome -> lines, all eight, from positions in `Outcome`."""
+    counts = np.bincount(outcome_of[outcome_of >= 0], minlength=len(Outcome))
+    return {str(outcome): int(count) for outcome, count in zip(Outcome, counts, strict=True)}
+
+
+def most_frequent(values: pa.ChunkedArray) -> dict[str, int]:
+    """Return text -> how often it occurs, the most frequent first, nulls left out."""
+    counted = pc.value_counts(values.drop_null().combine_chunks()).to_pylist()
+    counted.sort(key=lambda entry: (-entry["counts"], entry["values"]))
+    return {entry["values"]: entry["counts"] for entry in counted}
+
+
+def filled(values: pa.ChunkedArray) -> int:
+    """Return how many values are not null."""
+    return len(values) - int(values.null_count)
+
+
+def imbalance(report: RunReport) -> str:
+    """Return what keeps the books from balancing, without a full stop; "" when they do."""
+    lost = int((kinds(report) < 0).sum())
+    if lost:
+        return f"{lost:,} of {len(report.outcomes):,} invites have no known outcome"
+    read = sum(source.rows for source in report.sources)
+    lines = column(report.outcomes, "line")
+    seen = pc.count_distinct(lines).as_py()
+    if seen != read:
+        return f"{read:,} rows were read, but {seen:,} are accounted for"
+    if read and (pc.min(lines).as_py() != 0 or pc.max(lines).as_py() != read - 1):
+        return "some rows are not those of the files"
+    return ""
+
+
+def sources(report: RunReport, outcome_of: Ints) -> tuple[SourceFigures, ...]:
+    """Return what became of each sheet of each file, in order."""
+    tables = np.asarray(column(report.outcomes, "table")).astype(np.int64)
+    lines = np.asarray(column(report.outcomes, "line"))
+    first = np.ones(len(lines), dtype=bool)
+    first[1:] = lines[1:] != lines[:-1]
+    rows = np.bincount(tables[first], minlength=len(report.tables))
+    return tuple(
+        SourceFigures(
+            path=report.sources[table.source].path,
+            sheet=table.sheet,
+            rows=int(rows[index]),
+            outcomes=by_outcome(outcome_of[tables == index]),
+        )
+        for index, table in enumerate(report.tables)
+    )
+
+
+def reasons(report: RunReport) -> tuple[Reason, ...]:
+    """Return what needs a person by outcome and code, unknown first, then by number."""
+    frame = report.outcomes
+    pairs = pa.table({name: column(frame, name) for name in ("outcome", "code")})
+    counted = pairs.filter(needs_a_person(report)).group_by(["outcome", "code"])
+    found = [
+        _reason(Outcome(entry["outcome"]), entry["code"] or "", entry["count_all"])
+        for entry in counted.aggregate([([], "count_all")]).to_pylist()
+    ]
+    found.sort(key=lambda it: (it.outcome is not Outcome.UNKNOWN, -it.rows, it.code))
+    return tuple(found)
+
+
+def _reason(outcome: Outcome, code: str, rows: int) -> Reason:
+    plain = describe(code) if code else describe("no-answer")
+    title = plain.title if code else words(outcome, sending=True).meaning.rstrip(".")
+    return Reason(outcome=outcome, code=code, title=title, advice=plain.advice, rows=rows)
+
+
+def over_time(report: RunReport, outcome_of: Ints) -> tuple[tuple[Moment, ...], int]:
+    """Return what was sent when, and the step in seconds: the finest that gives 40 or fewer."""
+    sent = column(report.outcomes, "sent_at")
+    was_sent = np.asarray(pc.is_valid(sent))
+    if not was_sent.any():
+        return (), 0
+    instants = sent.drop_null().cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    seconds = np.asarray(instants) // 1_000_000
+    step_s = _step_s(int(seconds.max() - seconds.min()))
+    start = int(seconds.min()) // step_s
+    steps = seconds // step_s - start
+    width = len(Outcome)
+    counts = np.bincount(
+        steps * width + outcome_of[was_sent].clip(min=0), minlength=width * (int(steps.max()) + 1)
+    ).reshape(-1, width)
+    order = list(Outcome)
+    moments = tuple(
+        Moment(
+            at=datetime.fromtimestamp((start + position) * step_s, UTC),
+            accepted=int(line[order.index(Outcome.ACCEPTED)]),
+            failed=int(line[order.index(Outcome.FAILED)]),
+            unknown=int(line[order.index(Outcome.UNKNOWN)]),
+        )
+        for position, line in enumerate(counts)
+    )
+    return moments, step_s
+
+
+def _step_s(span_s: int) -> int:
+    fitting = (step for step in _STEPS_S if span_s // step < _MOST_STEPS)
+    return next(fitting, span_s // _MOST_STEPS + 1)
+
+
+def referrers(report: RunReport, outcome_of: Ints) -> pa.Table:
+    """Return one line per referrer; see `Summary.referrers`."""
+    frame = report.outcomes
+    keys = pc.coalesce(column(frame, "referrer_key"), column(frame, "referrer"), "")
+    encoded = keys.combine_chunks().dictionary_encode()
+    indices = np.asarray(encoded.indices).astype(np.int64)
+    width = len(Outcome)
+    counts = np.bincount(
+        indices * width + outcome_of.clip(min=0), minlength=width * len(encoded.dictionary)
+    ).reshape(-1, width)
+    order = list(Outcome)
+
+    def total(*outcomes: Outcome) -> Ints:
+        chosen: Ints = counts[:, [order.index(outcome) for outcome in outcomes]].sum(axis=1)
+        return chosen
+
+    table = pa.table(
+        {
+            "referrer": encoded.dictionary,
+            "invites": counts.sum(axis=1),
+            "accepted": total(Outcome.ACCEPTED),
+            "already_sent": total(Outcome.ALREADY_SENT),
+            "refused": total(Outcome.FAILED),
+            "to_correct": total(Outcome.REJECTED),
+            "unknown": total(Outcome.UNKNOWN),
+            "left_out": total(Outcome.DUPLICATE, Outcome.SUPPRESSED),
+            "not_sent": total(Outcome.NOT_SENT),
+        }
+    )
+    amiss = total(*NEEDS_A_PERSON)
+    # A stable order: what is amiss first, then the busiest, then as they came.
+    return table.take(pa.array(np.lexsort((-counts.sum(axis=1), -amiss))))

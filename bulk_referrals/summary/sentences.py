@@ -1,0 +1,204 @@
+"""The sentences of the report, for somebody who never saw the command line.
+
+What may have reached the platform without our knowing comes first, because it is what a person
+must look at before anything is sent again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from bulk_referrals.model import Outcome, RunReport, RunState
+
+# What a person must act on row by row, the most pressing first.
+NEEDS_A_PERSON: Final = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REJECTED)
+LEFT_OUT: Final = (Outcome.DUPLICATE, Outcome.ALREADY_SENT, Outcome.SUPPRESSED)
+# The order in which figures are shown.
+READING_ORDER: Final = (*NEEDS_A_PERSON, Outcome.NOT_SENT, Outcome.ACCEPTED, *LEFT_OUT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """An outcome in plain words: a label of a word or two, and its meaning as a sentence."""
+
+    label: str
+    meaning: str
+
+
+_WORDS: Final = {
+    Outcome.ACCEPTED: Words(label="Accepted", meaning="The platform took the invite."),
+    Outcome.REJECTED: Words(
+        label="To correct", meaning="Not sent: something in the row is wrong or missing."
+    ),
+    Outcome.DUPLICATE: Words(
+        label="Duplicate", meaning="Left out: the same invite stands earlier in these files."
+    ),
+    Outcome.ALREADY_SENT: Words(
+        label="Already sent", meaning="Left out: an earlier run made this very invite."
+    ),
+    Outcome.SUPPRESSED: Words(
+        label="Suppressed", meaning="Left out: on the list of people never to be invited."
+    ),
+    Outcome.FAILED: Words(label="Refused", meaning="Sent, and the platform refused it."),
+    Outcome.UNKNOWN: Words(
+        label="Unknown",
+        meaning="May have reached the platform; no answer said so. Never sent again on its own.",
+    ),
+    Outcome.NOT_SENT: Words(label="Not sent", meaning="The run ended before its turn."),
+}
+_READY: Final = Words(label="Ready to send", meaning="Nothing is wrong with it; a run sends it.")
+
+
+def words(outcome: Outcome, *, sending: bool) -> Words:
+    """Return the plain words for an outcome; for a check, what was not sent is ready to be."""
+    return _READY if outcome is Outcome.NOT_SENT and not sending else _WORDS[outcome]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Task:
+    """One thing to do: what is the matter and how to go about it, a sentence each."""
+
+    outcome: Outcome | None
+    what: str
+    how: str
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """Return the number with its noun: `1 row`, `2,000 rows`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def headline(report: RunReport, outcomes: Mapping[str, int]) -> str:
+    """Return what happened, in one sentence."""
+    invites = len(report.outcomes)
+    if not invites:
+        return "The files hold no rows, so there was nothing to do."
+    if outcomes[Outcome.ACCEPTED] == invites > 1:
+        return f"All {invites:,} invites were accepted."
+    main = Outcome.ACCEPTED if report.sending else Outcome.NOT_SENT
+    others = [outcome for outcome in (*NEEDS_A_PERSON, Outcome.NOT_SENT) if outcome is not main]
+    told = [_told(main, outcomes[main], sending=report.sending)]
+    told += [_told(it, outcomes[it], sending=True) for it in others if outcomes[it]]
+    left_out = sum(outcomes[outcome] for outcome in LEFT_OUT)
+    told += [f"{left_out:,} {_be(left_out)} left out on purpose"] if left_out else []
+    opening = "Of" if report.sending else "Nothing was sent, this was a check: of"
+    return f"{opening} {count(invites, 'invite')}, {_listed(told)}."
+
+
+def _told(outcome: Outcome, number: int, *, sending: bool) -> str:
+    """Return the clause about one outcome, such as `3 were accepted`."""
+    was, has = ("was", "has") if number == 1 else ("were", "have")
+    clause = {
+        Outcome.ACCEPTED: f"{was} accepted",
+        Outcome.UNKNOWN: "may or may not have arrived",
+        Outcome.FAILED: f"{was} refused by the platform",
+        Outcome.REJECTED: f"{has} something to correct",
+        Outcome.NOT_SENT: f"{was} not sent" if sending else f"{_be(number)} ready to send",
+    }
+    return f"{number:,} {clause[outcome]}"
+
+
+def _be(number: int) -> str:
+    return "is" if number == 1 else "are"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def tasks(
+    report: RunReport,
+    outcomes: Mapping[str, int],
+    *,
+    imbalance: str,
+    warnings: int,
+    to_fix: Sequence[str],
+) -> tuple[Task, ...]:
+    """Return what to do, in the order in which to do it.
+
+    Args:
+        report: the run.
+        outcomes: outcome -> invites, all eight.
+        imbalance: what keeps the books from balancing; "" when they do.
+        warnings: invites with a warning.
+        to_fix: the names of the files with the rows to correct.
+    """
+    found = [
+        _unbalanced(imbalance),
+        _stopped(report),
+        *(_by_hand(outcome, outcomes[outcome], to_fix) for outcome in NEEDS_A_PERSON),
+        _waiting(report, outcomes[Outcome.NOT_SENT]),
+        _look(warnings),
+    ]
+    return tuple(task for task in found if task is not None)
+
+
+def _unbalanced(imbalance: str) -> Task | None:
+    if not imbalance:
+        return None
+    return Task(
+        outcome=None,
+        what=f"The books do not balance: {imbalance}.",
+        how="Do not rely on this report. Keep the whole folder and ask for support.",
+    )
+
+
+def _stopped(report: RunReport) -> Task | None:
+    if not report.stop_reason and report.state in {RunState.CHECKED, RunState.FINISHED}:
+        return None
+    return Task(
+        outcome=None,
+        what=report.stop_reason or "The run ended before it was through.",
+        how=_going_on(report) or "Nothing is left to send.",
+    )
+
+
+def _going_on(report: RunReport) -> str:
+    return f"To go on where it stopped: {report.resume_command}" if report.resume_command else ""
+
+
+def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | None:
+    if not number:
+        return None
+    invites, files = count(number, "invite"), " and ".join(to_fix)
+    was, has = ("was", "has") if number == 1 else ("were", "have")
+    if outcome is Outcome.UNKNOWN:
+        what = f"{invites} may have reached the platform, but no answer confirmed it."
+        how = (
+            "Look each one up on the platform before inviting again. They stand first on the "
+            "sheet To fix, and are never sent again on their own."
+        )
+    elif outcome is Outcome.FAILED:
+        what = f"{invites} {was} refused by the platform."
+        how = f"The reasons below say what to change. The rows are in {files}."
+    else:
+        what = f"{invites} {has} something to correct and did not go out."
+        how = f"Correct the rows in {files}, save it, and run that file as it is."
+    return Task(outcome=outcome, what=what, how=how)
+
+
+def _waiting(report: RunReport, number: int) -> Task | None:
+    if not number:
+        return None
+    if not report.sending:
+        what = f"{count(number, 'invite')} {_be(number)} ready to send."
+        return Task(outcome=Outcome.NOT_SENT, what=what, how="Have the same files run.")
+    what = f"{count(number, 'invite')} {'was' if number == 1 else 'were'} not sent."
+    how = _going_on(report) or "Have the same files run again: what was accepted is not repeated."
+    return Task(outcome=Outcome.NOT_SENT, what=what, how=how)
+
+
+def _look(number: int) -> Task | None:
+    if not number:
+        return None
+    what = f"{count(number, 'invite')} {'deserves' if number == 1 else 'deserve'} a look."
+    return Task(outcome=None, what=what, how="Nothing stopped them; the sheet Warnings says why.")
+
+
+def books(report: RunReport, imbalance: str) -> str:
+    """Return whether the books balance, as a sentence; `imbalance` is "" when they do."""
+    if imbalance:
+        return f"The books do not balance: {imbalance}."
+    read, invites = sum(source.rows for source in report.sources), len(report.outcomes)
+    asked = "" if read == invites else f", asking for {invites:,} invites"
+    return f"The books balance: {count(read, 'row')} read{asked}, every one accounted for."
