@@ -47,6 +47,7 @@ CLUSTER_TIMEZONES: Final[dict[str, str]] = {
     "us": "UTC",
 }
 DEFAULT_TIMEZONE: Final = "Asia/Kolkata"
+DEFAULT_LEDGER: Final = Path(".bulk_referrals/ledger.sqlite3")
 SANDBOX_TARGET: Final = "sandbox"
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})

@@ -1,0 +1,38 @@
+"""A list of contacts, such as a suppression list: every cell of a file, whatever its columns."""
+
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.loader import encoding, files
+from bulk_referrals.loader.files import Kind
+from bulk_referrals.loader.workbook import read_workbook
+
+# Seven digits, if perhaps apart, or an at sign (also full-width): the rest is headings and names.
+_COULD_BE_CONTACT: Final = r"(\p{Nd}[^\p{Nd}]{0,2}){7}|[@\x{FF20}]"
+
+
+def load_list(path: str, *, charset: str = "") -> pa.ChunkedArray:
+    """Return the cells of a text file or workbook that could be contacts, as text.
+
+    All sheets are read, hidden ones too: whoever asked not to be invited stays uninvited.
+
+    Args:
+        path: the file.
+        charset: encoding of a text file; "" means detect.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    content = files.read(path, None)
+    if content.kind is Kind.TEXT:
+        text, _ = encoding.to_utf8(path, content.content, charset)
+        whole = pa.array([text.decode("utf-8", "replace")], pa.large_string())
+        cells = pc.list_flatten(pc.split_pattern_regex(whole, r"[\r\n,;\t|]+")).cast(pa.string())
+        columns = [pc.utf8_trim(cells, ' "')]
+    else:
+        sheets = read_workbook(path, content.on_disk or content.content, ())
+        columns = [chunk for s in sheets for c in s.cells.columns for chunk in c.chunks]
+    every = pa.chunked_array(columns, pa.string())
+    return every.filter(pc.match_substring_regex(every, _COULD_BE_CONTACT))

@@ -1,0 +1,205 @@
+"""The use cases: check, run, resume, report, runs. The only place where rooms are wired."""
+
+import hashlib
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from bulk_referrals import __version__, reporter
+from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
+from bulk_referrals.errors import UsageError
+from bulk_referrals.grouper import lanes
+from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
+from bulk_referrals.model import RunState
+from bulk_referrals.pipeline.preparing import prepare
+from bulk_referrals.pipeline.publishing import UNFINISHED, Finished, Run, publish, publish_check
+from bulk_referrals.pipeline.running import Watch, kept, sit
+from bulk_referrals.pipeline.sitting import organisation, plan, require_connection
+from bulk_referrals.wire import payload
+
+__all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs"]
+
+# These were for the sitting that they were given to; a resumed run is to reach its end.
+_NOT_RESUMED: Final = frozenset({"canary", "limit"})
+_PAYLOADS: Final = "payloads.jsonl"
+
+
+def check(
+    files: Sequence[str],
+    settings: Settings,
+    *,
+    payloads: bool = False,
+    stdin: BinaryIO | None = None,
+) -> Finished:
+    """Read and check the files, and report. Sends nothing, and needs no ledger.
+
+    Args:
+        files: paths, globs, folders, or "-".
+        settings: what the user set.
+        payloads: also write the exact body of every request that a run would send, one a line.
+            The ledger is not asked: rows that an earlier run has sent are among them.
+        stdin: what "-" reads.
+
+    Raises:
+        UsageError: a setting or a source cannot be used.
+    """
+    now = datetime.now(UTC)
+    prepared = prepare(files, settings, now=now, stdin=stdin)
+    finished = publish_check(prepared, settings, _run_id(now), now)
+    if not payloads:
+        return finished
+    path = settings.reports / finished.report.run_id / _PAYLOADS
+    ready = prepared.checked["outcome"].isna().to_numpy(dtype=bool)
+    with reporter.replacing(path) as lent, lent.open("wb") as stream:
+        for lane in lanes(prepared.checked, plan(prepared.checked, ready, settings)):
+            stream.writelines(payload(request) + b"\n" for request in lane)
+    return replace(finished, outputs={**finished.outputs, _PAYLOADS: str(path)})
+
+
+def run(
+    files: Sequence[str],
+    settings: Settings,
+    *,
+    sandbox: bool,
+    watch: Watch,
+    stdin: BinaryIO | None = None,
+) -> Finished:
+    """Check the files, send what is ready, and report.
+
+    Args:
+        files: paths, globs, folders, or "-".
+        settings: what the user set.
+        sandbox: send to the stand-in, started for this run.
+        watch: who watches.
+        stdin: what "-" reads.
+
+    Raises:
+        UsageError: a setting or a source cannot be used, or the user said no; nothing was sent.
+        LedgerError: the ledger cannot be used, or is in use; nothing was sent.
+    """
+    require_connection(settings, sandbox=sandbox)
+    if sandbox and "rate" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
+    now = datetime.now(UTC)
+    prepared = prepare(files, settings, now=now, stdin=stdin)
+    record = RunRecord(
+        run_id=_run_id(now),
+        version=__version__,
+        started_at=now,
+        state=RunState.SENDING,
+        target=SANDBOX_TARGET if sandbox else settings.base_url,
+        organisation=organisation(settings, sandbox=sandbox),
+        timezone=settings.api_timezone,
+        settings=settings.public(),
+        sources=prepared.loaded.sources,
+        tables=prepared.loaded.tables,
+        notices=prepared.notices,
+    )
+    begun = Run(record=record, checked=prepared.checked, original=prepared.loaded.original)
+    with _opened(settings) as ledger, ledger.lock(wait_s=settings.wait_s):
+        return sit(begun, settings, ledger, watch, is_new=True)
+
+
+def resume(
+    run_id: str | None, flags: Mapping[str, Any], *, config: Path | None, watch: Watch
+) -> Finished:
+    """Go on with a run that stopped; its source files are not needed.
+
+    Args:
+        run_id: the run; None for the last unfinished one.
+        flags: settings that were given again and win over the run's own.
+        config: a configuration file, or None.
+        watch: who watches.
+
+    Raises:
+        UsageError: there is no such run, or nothing to go on with.
+        LedgerError: the ledger cannot be used, or is in use.
+    """
+    outer = load_settings(config, flags)
+    with _opened(outer) as ledger, ledger.lock(wait_s=outer.wait_s):
+        record = _unfinished(ledger, run_id)
+        own = {name: v for name, v in record.settings.items() if name not in _NOT_RESUMED}
+        settings = load_settings(config, {**own, "ledger": outer.ledger, **flags})
+        require_connection(settings, sandbox=record.target == SANDBOX_TARGET)
+        for sentence in _changed_sources(record):
+            watch.notice(sentence)
+        return sit(kept(ledger, record), settings, ledger, watch, is_new=False)
+
+
+def report(run_id: str, settings: Settings) -> Finished:
+    """Make the report of a run again, from the ledger alone.
+
+    Raises:
+        UsageError: there is no such run.
+        LedgerError: the ledger cannot be used.
+    """
+    with _opened(settings) as ledger:
+        record = ledger.run(run_id)
+        if record is None:
+            raise UsageError(_no_run(run_id))
+        return publish(kept(ledger, record), ledger, settings)
+
+
+def runs(settings: Settings) -> list[RunRecord]:
+    """Return all runs of the ledger, the oldest first.
+
+    Raises:
+        LedgerError: the ledger cannot be used.
+    """
+    if not settings.ledger.exists():
+        return []
+    with _opened(settings) as ledger:
+        return ledger.runs()
+
+
+@contextmanager
+def _opened(settings: Settings) -> Iterator[Ledger]:
+    ledger = open_ledger(settings.ledger)
+    try:
+        yield ledger
+    finally:
+        ledger.close()
+
+
+def _run_id(now: datetime) -> str:
+    """Return an id that sorts by time and is safe as a folder name."""
+    return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _no_run(run_id: str) -> str:
+    return f"There is no run {run_id} in this ledger. The runs are shown by: bulk-referrals runs"
+
+
+def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
+    """Return the run to go on with."""
+    if run_id is None:
+        record = next((one for one in reversed(ledger.runs()) if one.state in UNFINISHED), None)
+        if record is None:
+            message = "There is no unfinished run in this ledger, so there is nothing to resume."
+            raise UsageError(message)
+        return record
+    record = ledger.run(run_id)
+    if record is None:
+        raise UsageError(_no_run(run_id))
+    if record.state not in UNFINISHED:
+        message = f"Run {run_id} is finished, so there is nothing to resume."
+        raise UsageError(message)
+    return record
+
+
+def _changed_sources(record: RunRecord) -> Iterator[str]:
+    """Say which source files are no longer what the run read; it goes on with what it read."""
+    for source in record.sources:
+        path = Path(source.path)
+        if not path.is_file():
+            continue
+        with path.open("rb") as stream:
+            if hashlib.file_digest(stream, "sha256").hexdigest() != source.sha256:
+                yield (
+                    f"{source.path}: the file has changed since the run read it. The run goes on "
+                    "with the rows it read; run the file again for the new ones."
+                )

@@ -1,0 +1,94 @@
+"""Read and check: what every command does before anything is sent."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import BinaryIO
+
+import pandas as pd
+
+from bulk_referrals.config import Settings
+from bulk_referrals.loader import load, load_list
+from bulk_referrals.model import Loaded, LoadOptions, Rules, SourceTable
+from bulk_referrals.validator import suppression_keys, validate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Prepared:
+    """The sources, read and checked.
+
+    Attributes:
+        loaded: the sources.
+        checked: the checked frame (see `model`).
+        notices: sentences that the user should see.
+    """
+
+    loaded: Loaded
+    checked: pd.DataFrame
+    notices: tuple[str, ...]
+
+
+def prepare(
+    files: Sequence[str], settings: Settings, *, now: datetime, stdin: BinaryIO | None
+) -> Prepared:
+    """Read the files and check every row.
+
+    Args:
+        files: paths, globs, folders, or "-".
+        settings: what the user set.
+        now: the run's start, aware.
+        stdin: what "-" reads.
+
+    Raises:
+        UsageError: a setting or a source cannot be used; nothing was sent.
+    """
+    options = LoadOptions(
+        columns=settings.columns,
+        sheets=settings.sheets,
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+    )
+    loaded = load(files, options, stdin=stdin)
+    rules, told = _rules(settings, now)
+    checked = validate(loaded.rows, rules, places=_places(loaded))
+    return Prepared(
+        loaded=loaded,
+        checked=checked.frame,
+        notices=(*loaded.notices, *told, *checked.notices),
+    )
+
+
+def _places(loaded: Loaded) -> list[str]:
+    def place(table: SourceTable) -> str:
+        path = loaded.sources[table.source].path
+        return f"{path} [{table.sheet}]" if table.sheet else path
+
+    return [place(table) for table in loaded.tables]
+
+
+def _rules(settings: Settings, now: datetime) -> tuple[Rules, list[str]]:
+    rules = Rules(
+        now=now,
+        campaign_token=settings.campaign_token,
+        region=settings.region.upper(),
+        invited_on=settings.invited_on,
+        timezone=settings.timezone,
+        cluster_timezone=settings.api_timezone,
+        day_first=settings.day_first,
+        mobile=settings.mobile,
+        mobile_format=settings.mobile_format,
+    )
+    if not settings.suppress:
+        return rules, []
+    suppressed: frozenset[str] = frozenset()
+    told: list[str] = []
+    for path in settings.suppress:
+        keys, unread = suppression_keys(load_list(path, charset=settings.encoding), rules)
+        suppressed |= keys
+        told.append(f"{path}: {len(keys)} contacts are never invited.")
+        if unread:
+            told.append(
+                f"{path}: {unread} cells that look like contacts could not be read, so nobody "
+                "is kept from being invited by them. Correct them."
+            )
+    return replace(rules, suppressed=suppressed), told

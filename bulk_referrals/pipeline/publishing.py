@@ -1,0 +1,167 @@
+"""From a run, as the ledger keeps it, to its report and its exit code."""
+
+import shlex
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bulk_referrals import __version__, reporter
+from bulk_referrals.config import DEFAULT_LEDGER, Settings, shown
+from bulk_referrals.ledger import Ledger, RunRecord
+from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
+from bulk_referrals.pipeline.outcomes import completed, without_sending
+from bulk_referrals.pipeline.preparing import Prepared
+from bulk_referrals.pipeline.sitting import look_up
+from bulk_referrals.summary import Summary, summarise
+
+EXIT_DONE: Final = 0
+EXIT_ROWS_AMISS: Final = 1
+EXIT_STOPPED: Final = 3
+EXIT_INTERRUPTED: Final = 130
+
+UNFINISHED: Final = (RunState.SENDING, RunState.STOPPED, RunState.INTERRUPTED)
+
+_AMISS: Final = (Outcome.REJECTED, Outcome.FAILED, Outcome.UNKNOWN, Outcome.NOT_SENT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Run:
+    """A run and its rows: read just now, or kept in the ledger.
+
+    Attributes:
+        record: as the ledger keeps it.
+        checked: the checked frame.
+        original: per table, the author's cells.
+    """
+
+    record: RunRecord
+    checked: pd.DataFrame
+    original: tuple[pa.Table, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Finished:
+    """What a command has come to.
+
+    Attributes:
+        report: all about the run.
+        summary: its figures.
+        outputs: name -> path of the files written.
+    """
+
+    report: RunReport
+    summary: Summary
+    outputs: dict[str, str]
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The content of `run.json`."""
+        return reporter.manifest(self.report, self.summary, self.outputs)
+
+
+def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
+    """Write the report of a run from what the ledger holds.
+
+    Args:
+        run: with the record that the ledger holds.
+        ledger: tells what has become of each line.
+        settings: where the reports are.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+        OSError: the report cannot be written.
+    """
+    record = run.record
+    results = ledger.results(record.run_id)
+    settled = np.zeros(len(run.checked), dtype=bool)
+    settled[results["line"].to_numpy()] = True
+    open_lines = run.checked.assign(outcome=run.checked["outcome"].mask(settled, "settled"))
+    known = look_up(
+        open_lines, ledger=ledger, organisation=record.organisation, run_id=record.run_id
+    )
+    cut_off = record.state is RunState.SENDING
+    stop_reason = "The run was cut off before its end." if cut_off else record.stop_reason
+    return _finished(
+        RunReport(
+            run_id=record.run_id,
+            version=record.version,
+            started_at=record.started_at,
+            finished_at=record.finished_at or datetime.now(UTC),
+            state=record.state,
+            exit_code=0,
+            stop_reason=stop_reason,
+            resume_command=resume_command(record, settings),
+            sending=True,
+            target=record.target,
+            timezone=record.timezone,
+            settings=shown(record.settings),
+            sources=record.sources,
+            tables=record.tables,
+            outcomes=completed(run.checked, results, states=known.states),
+            original=run.original,
+            requests=record.requests,
+            notices=record.notices,
+        ),
+        settings,
+    )
+
+
+def publish_check(prepared: Prepared, settings: Settings, run_id: str, now: datetime) -> Finished:
+    """Write the report of a check.
+
+    Raises:
+        OSError: the report cannot be written.
+    """
+    return _finished(
+        RunReport(
+            run_id=run_id,
+            version=__version__,
+            started_at=now,
+            finished_at=datetime.now(UTC),
+            state=RunState.CHECKED,
+            exit_code=0,
+            stop_reason="",
+            resume_command="",
+            sending=False,
+            target="",
+            timezone=settings.api_timezone,
+            settings=shown(settings.public()),
+            sources=prepared.loaded.sources,
+            tables=prepared.loaded.tables,
+            outcomes=without_sending(prepared.checked),
+            original=prepared.loaded.original,
+            requests=RequestFigures(),
+            notices=prepared.notices,
+        ),
+        settings,
+    )
+
+
+def resume_command(record: RunRecord, settings: Settings) -> str:
+    """Return the exact command that goes on with a run; "" when it is finished."""
+    if record.state not in UNFINISHED:
+        return ""
+    ledger = [] if settings.ledger == DEFAULT_LEDGER else ["--ledger", str(settings.ledger)]
+    return shlex.join(["bulk-referrals", "resume", record.run_id, *ledger])
+
+
+def _finished(report: RunReport, settings: Settings) -> Finished:
+    summary = summarise(report)
+    report = replace(report, exit_code=_exit_code(report, summary))
+    outputs = reporter.write(report, settings.reports / report.run_id, summary)
+    return Finished(report=report, summary=summary, outputs=outputs)
+
+
+def _exit_code(report: RunReport, summary: Summary) -> int:
+    if not summary.books_balance:
+        return EXIT_STOPPED
+    if report.state is RunState.INTERRUPTED:
+        return EXIT_INTERRUPTED
+    if report.state in UNFINISHED:
+        return EXIT_STOPPED
+    amiss = _AMISS if report.sending else (Outcome.REJECTED,)
+    return EXIT_ROWS_AMISS if any(summary.outcomes[each] for each in amiss) else EXIT_DONE

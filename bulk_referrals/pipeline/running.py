@@ -1,0 +1,212 @@
+"""A run from its first row to its report: begin, ask, send, record, report."""
+
+import asyncio
+from contextlib import nullcontext, suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from bulk_referrals.config import SANDBOX_TARGET, Settings
+from bulk_referrals.errors import LedgerError, UsageError
+from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.grouper import Plan
+from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
+from bulk_referrals.model import Outcome, RequestFigures, RunState
+from bulk_referrals.pipeline.publishing import Finished, Run, publish
+from bulk_referrals.pipeline.sitting import Ended, Known, endpoint, look_up, plan, send
+from bulk_referrals.sender import Stop, Tally
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Watch(Protocol):
+    """Whoever watches a command: shows progress, and answers the one question."""
+
+    def notice(self, sentence: str) -> None:
+        """Take a sentence that the user should see now."""
+
+    def confirm(self, question: str) -> bool:
+        """Tell whether to send outside the sandbox."""
+
+    def sending(self, rows: int) -> None:
+        """Take note that so many rows are about to be sent."""
+
+    def settled(self, tally: Tally) -> None:
+        """Take note of newly settled rows."""
+
+    def draining(self) -> None:
+        """Take note that a signal asked to end, and what is in flight is awaited."""
+
+    def sent(self) -> None:
+        """Take note that sending has ended."""
+
+
+def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: bool) -> Finished:
+    """Send what is ready and not yet settled, record how it ended, and report.
+
+    Args:
+        run: its record and rows.
+        settings: how to send.
+        ledger: locked for this run.
+        watch: who watches.
+        is_new: the run is not in the ledger yet.
+
+    Raises:
+        UsageError: the user said no; nothing was sent.
+        LedgerError: the ledger could not be used before anything was sent.
+    """
+    known = look_up(
+        run.checked,
+        ledger=ledger,
+        organisation=run.record.organisation,
+        run_id=run.record.run_id,
+    )
+    to_send, beyond = _to_send(run, known, ledger, settings.limit, is_new=is_new)
+    planned = plan(run.checked, to_send, settings)
+    if run.record.target != SANDBOX_TARGET and len(planned.lines):
+        _ask(watch, run.record, planned)
+    begun = replace(run.record, state=RunState.SENDING, finished_at=None, stop_reason="")
+    _begin(replace(run, record=begun), ledger, is_new=is_new)
+    ended = _send(replace(run, record=begun), planned, known, settings, ledger, watch)
+    stop = ended.stop
+    with suppress(LedgerError) if ended.trouble else nullcontext():
+        if beyond.any():
+            _leave_out(begun.run_id, beyond, ledger)
+            stop = stop or Stop(reason=f"The limit of {settings.limit} rows was reached.")
+        begun = _ended(begun, stop, ended.figures)
+        ledger.update(begun)
+    finished = publish(replace(run, record=begun), ledger, settings)
+    with suppress(LedgerError) if ended.trouble else nullcontext():
+        ledger.update(replace(begun, outcomes=finished.summary.outcomes,
+                              exit_code=finished.report.exit_code))  # fmt: skip
+    return finished
+
+
+def _to_send(
+    run: Run, known: Known, ledger: Ledger, limit: int | None, *, is_new: bool
+) -> tuple[Mask, Mask]:
+    """Return which lines are to be sent now, and which lie beyond the limit.
+
+    Lines that this run has settled stay so, save those that ended as unknown or not sent.
+    """
+    to_send: Mask = run.checked["outcome"].isna().to_numpy(dtype=bool, copy=True)
+    to_send &= known.states != InviteState.ACCEPTED
+    if not is_new:
+        results = ledger.results(run.record.run_id)
+        outcomes = results["outcome"].to_numpy()
+        final = ~np.isin(outcomes, (Outcome.UNKNOWN.value, Outcome.NOT_SENT.value))
+        to_send[results["line"].to_numpy()[final]] = False
+    beyond = np.zeros_like(to_send)
+    if limit is not None:
+        beyond[np.flatnonzero(to_send)[limit:]] = True
+    return to_send & ~beyond, beyond
+
+
+def _ask(watch: Watch, record: RunRecord, planned: Plan) -> None:
+    question = (
+        f"Send {len(planned.lines):,} invites of {planned.lane_count:,} referrers "
+        f"to {record.target}?"
+    )
+    if not watch.confirm(question):
+        message = "You said no, so nothing was sent."
+        raise UsageError(message)
+
+
+def _begin(run: Run, ledger: Ledger, *, is_new: bool) -> None:
+    """Make the run and all that its report needs durable, before anything is sent."""
+    if not is_new:
+        ledger.update(run.record)
+        return
+    ledger.begin(run.record)
+    ledger.save_frame(run.record.run_id, "checked", to_table(run.checked))
+    for index, table in enumerate(run.original):
+        ledger.save_frame(run.record.run_id, f"original-{index}", table)
+
+
+def kept(ledger: Ledger, record: RunRecord) -> Run:
+    """Return a run as the ledger keeps it.
+
+    Raises:
+        UsageError: its rows are no longer kept.
+    """
+    checked = ledger.load_frame(record.run_id, "checked")
+    original = [
+        ledger.load_frame(record.run_id, f"original-{index}")
+        for index in range(len(record.tables))
+    ]
+    if checked is None or any(table is None for table in original):
+        message = (
+            f"The rows of run {record.run_id} are not in the ledger: it was cut off before "
+            "anything was sent, or they were deleted. Run its files again."
+        )
+        raise UsageError(message)
+    return Run(
+        record=record,
+        checked=to_frame(checked),
+        original=tuple(table for table in original if table is not None),
+    )
+
+
+def _send(
+    run: Run,
+    planned: Plan,
+    known: Known,
+    settings: Settings,
+    ledger: Ledger,
+    watch: Watch,
+) -> Ended:
+    """Send; what goes wrong on the way is how the sitting ended, not a reason to lose it."""
+    if not len(planned.lines):
+        return Ended(stop=None, figures=RequestFigures())
+    watch.sending(len(planned.lines))
+    try:
+        with endpoint(settings, sandbox=run.record.target == SANDBOX_TARGET) as place:
+            return asyncio.run(
+                send(
+                    run.checked,
+                    planned,
+                    known,
+                    run_id=run.record.run_id,
+                    place=place,
+                    settings=settings,
+                    ledger=ledger,
+                    settled=watch.settled,
+                    draining=watch.draining,
+                )
+            )
+    finally:
+        watch.sent()
+
+
+def _leave_out(run_id: str, beyond: Mask, ledger: Ledger) -> None:
+    lines = tuple(
+        LineResult(line=int(line), key=None, state=None, outcome=Outcome.NOT_SENT, code="limit")
+        for line in np.flatnonzero(beyond)
+    )
+    now = datetime.now(UTC)
+    ledger.write(
+        run_id, [Result(request=None, answered_at=now, http_status=0, code="limit", lines=lines)]
+    )
+
+
+def _ended(record: RunRecord, stop: Stop | None, figures: RequestFigures) -> RunRecord:
+    if stop is None:
+        state = RunState.FINISHED
+    else:
+        state = RunState.INTERRUPTED if stop.interrupted else RunState.STOPPED
+    before = record.requests
+    return replace(
+        record,
+        finished_at=datetime.now(UTC),
+        state=state,
+        stop_reason=stop.reason if stop else "",
+        requests=RequestFigures(
+            sent=before.sent + figures.sent,
+            retried=before.retried + figures.retried,
+            read_back=before.read_back + figures.read_back,
+            throttled_s=before.throttled_s + figures.throttled_s,
+        ),
+    )
