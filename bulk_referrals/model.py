@@ -51,10 +51,11 @@ outcome: the API's own message for what it refused, plain words for the rest.
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import pandas as pd
-import pyarrow as pa
+if TYPE_CHECKING:  # the vocabulary is needed to show a help text, and pandas is slow to import
+    import pandas as pd
+    import pyarrow as pa
 
 # The canonical input columns, in the order of the template.
 FIELDS: Final = (
@@ -186,8 +187,8 @@ class Loaded:
 
     sources: tuple[Source, ...]
     tables: tuple[SourceTable, ...]
-    rows: pd.DataFrame
-    original: tuple[pa.Table, ...]
+    rows: "pd.DataFrame"
+    original: "tuple[pa.Table, ...]"
     notices: tuple[str, ...] = ()
 
 
@@ -311,7 +312,7 @@ class RunReport:
     settings: dict[str, str]
     sources: tuple[Source, ...]
     tables: tuple[SourceTable, ...]
-    outcomes: pd.DataFrame
-    original: tuple[pa.Table, ...]
+    outcomes: "pd.DataFrame"
+    original: "tuple[pa.Table, ...]"
     requests: RequestFigures
     notices: tuple[str, ...] = ()
