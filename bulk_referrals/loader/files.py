@@ -159,7 +159,7 @@ def _spreadsheets(folder: str) -> list[str]:
         raise InputError(
             folder,
             "the folder holds no spreadsheet",
-            found=f"{len(names):,} other files" if names else "it empty",
+            found=f"{len(names):,} files of other kinds" if names else "it empty",
             advice="Put .csv, .xlsx, .xls, .xlsb or .ods files there, or name another folder.",
         )
     return [str(Path(folder) / name) for name in chosen]

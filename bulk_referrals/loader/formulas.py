@@ -49,7 +49,7 @@ def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
         each.get("Id"): each.get("Target", "")
         for each in _xml(archive, "xl/_rels/workbook.xml.rels")
     }
-    for sheet in _xml(archive, "xl/workbook.xml").iter("{*}sheet"):
+    for sheet in _xml(archive, "xl/workbook.xml").findall(".//{*}sheet"):
         target = targets.get(sheet.get(_RELATION), "")
         part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
         if part in archive.namelist():

@@ -159,7 +159,8 @@ def match(names: Sequence[str], columns: Mapping[str, str]) -> Match:
         names: one line of cells, as typed.
         columns: the author's column name -> canonical field; these win over the synonyms.
     """
-    mapped = {key(name): canonical for name, canonical in columns.items()}
+    present = {each for name in names for each in _keys(name)}
+    mapped = {key(name): field for name, field in columns.items() if key(name) in present}
     meant: dict[str, list[int]] = {}
     bare: dict[int, str] = {}
     for index, name in enumerate(names):

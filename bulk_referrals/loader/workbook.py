@@ -27,6 +27,7 @@ from bulk_referrals.errors import InputError
 from bulk_referrals.loader import formulas
 
 _SAVE_AGAIN: Final = "Open it in Excel or LibreOffice, save it again as .xlsx, and use that file."
+_GRID_ROWS: Final = 1_048_576
 T = TypeVar("T")
 
 
@@ -169,10 +170,12 @@ def _sheet(
         return SheetCells(name=name, visible=sheet.visible == "visible", cells=pa.table({}))
     batch, errors = sheet.to_arrow_with_errors()
     table = pa.Table.from_batches([batch])
+    never = uncalculated.result().get(name, ())
+    table = _extended(table, max((row + 1 for row, _ in never), default=0))
     first = min(column.absolute_index for column in sheet.available_columns())
     unreadable = [
         *_errors(errors, table),
-        *_never_calculated(uncalculated.result().get(name, ()), first, table),
+        *_never_calculated(never, first, table),
     ]
     return SheetCells(
         name=name,
@@ -183,6 +186,23 @@ def _sheet(
         ),
         unreadable=tuple(unreadable),
     )
+
+
+def _extended(table: pa.Table, height: int) -> pa.Table:
+    """Add blank rows: the reader leaves out last rows that hold nothing but formulas."""
+    missing = min(height, _GRID_ROWS) - table.num_rows
+    if missing <= 0:
+        return table
+    return pa.concat_tables([table.cast(_nullable(table)), _blank(table, missing)])
+
+
+def _nullable(table: pa.Table) -> pa.Schema:
+    return pa.schema([pa.field(name, pa.string()) for name in table.column_names])
+
+
+def _blank(table: pa.Table, height: int) -> pa.Table:
+    columns = [pa.nulls(height, pa.string())] * table.num_columns
+    return pa.table(columns, schema=_nullable(table))
 
 
 def _errors(errors: Any, table: pa.Table) -> Iterator[tuple[int, int, str]]:  # noqa: ANN401 - no stub
