@@ -3,9 +3,12 @@
 import re
 import shlex
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
+from bulk_referrals.cli import app
 from bulk_referrals.model import FIELDS, Outcome
 
 ROOT = Path(__file__).parents[2]
@@ -42,3 +45,34 @@ def test_the_commands_that_ci_runs_are_one_line_each(name: str) -> None:
     (block,) = re.findall(rf"<!-- ci: {name} -->\n```sh\n(.*?)\n```", README, re.DOTALL)
     assert "\n" not in block
     assert shlex.split(block)
+
+
+def commands() -> dict[str, Any]:
+    return dict(typer.main.get_group(app).commands)
+
+
+def invocations() -> list[list[str]]:
+    """The words after `bulk-referrals`, of every command in a code block or in the text."""
+    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+    inline = re.findall(r"`(bulk-referrals [^`]+)`", README)
+    lines = [line for block in blocks for line in re.split(r"\n|&&", block)] + inline
+    found = [shlex.split(line) for line in lines if "bulk-referrals " in line]
+    assert len(found) >= 5
+    return [words[1:] for words in found]
+
+
+@pytest.mark.parametrize("words", invocations(), ids=" ".join)
+def test_a_command_in_the_readme_is_one_that_there_is(words: list[str]) -> None:
+    command = commands()[words[0]]
+    command.make_context(words[0], words[1:])
+
+
+def test_flags_named_in_the_text_are_flags_of_run() -> None:
+    known = {flag for option in commands()["run"].params for flag in option.opts}
+    named = set(re.findall(r"`(--[a-z-]+)", README))
+    assert named <= known
+
+
+def test_the_exit_codes_are_those_that_the_help_tells() -> None:
+    told = re.findall(r"\b(\d+) [a-z]", app.info.epilog or "")
+    assert list(table("exit code")) == told

@@ -1,6 +1,8 @@
 """Every row of the sample gets the outcome that its own list says it must get."""
 
 import csv
+import json
+import os
 import re
 import subprocess
 import sys
@@ -181,3 +183,60 @@ def cells(path: Path) -> dict[str, list[tuple[object, ...]]]:
 def test_the_list_has_every_outcome_that_a_first_run_can_give() -> None:
     outcomes = Counter(each["outcome"] for each in EXPECTED)
     assert set(outcomes) == {"accepted", "rejected", "duplicate", "suppressed", "failed"}
+
+
+def run_over_the_sample(folder: Path) -> tuple[int, list[dict[str, str]], str]:
+    """Run the real command over the whole sample: its exit code, results, and stdout."""
+    files = [f"sample_data/{source}" for source in SOURCES]
+    flags = ["--sandbox", "--json", "--suppress", "sample_data/suppression.csv"]
+    where = ["--reports", str(folder / "reports"), "--ledger", str(folder / "ledger.sqlite3")]
+    before = set((folder / "reports").glob("*"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "bulk_referrals", "run", *files, *flags, *where],
+        cwd=SAMPLE.parent,
+        env={**os.environ, "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    (report,) = set((folder / "reports").glob("*")) - before
+    with (report / "results.csv").open(encoding="utf-8-sig", newline="") as results:
+        lines = list(csv.DictReader(results))
+    shown = [line["identifier"] for line in lines if line["outcome"] == "accepted"]
+    assert [each for each in shown if each in ran.stdout + ran.stderr] == []
+    return ran.returncode, lines, ran.stdout
+
+
+def outcomes(lines: list[dict[str, str]]) -> list[tuple[str, ...]]:
+    """Where each line stands, what became of it, and its code unless it was accepted."""
+    return [
+        (
+            Path(line["source"]).name,
+            line["sheet"],
+            line["row"],
+            line["outcome"],
+            "" if line["outcome"] == "accepted" else line["code"],
+        )
+        for line in lines
+    ]
+
+
+def test_the_real_command_ends_every_row_as_the_list_says(tmp_path: Path) -> None:
+    code, lines, manifest = run_over_the_sample(tmp_path)
+    assert outcomes(lines) == outcomes(EXPECTED)
+    assert code == 1
+    figures = json.loads(manifest)
+    assert figures["books_balance"] is True
+    counted = Counter(each["outcome"] for each in EXPECTED)
+    assert {name: n for name, n in figures["outcomes"].items() if n} == counted
+
+
+def test_the_second_run_over_the_sample_sends_nothing_again(tmp_path: Path) -> None:
+    run_over_the_sample(tmp_path)
+    _, lines, _ = run_over_the_sample(tmp_path)
+    then = {"accepted": "already_sent"}
+    assert [line["outcome"] for line in lines] == [
+        then.get(each["outcome"], each["outcome"]) for each in EXPECTED
+    ]
