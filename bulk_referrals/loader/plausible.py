@@ -181,7 +181,8 @@ def _is_korean(text: str) -> bool:
 
 
 _EAST_ASIAN: Final[Mapping[str, Callable[[str], bool]]] = {
-    "cp932": lambda text: _is_japanese(text) or _is_half_width(text),
+    "cp932": _is_japanese,
+    "shift_jis": _is_half_width,  # only ever a rival: signs and letters of others look alike
     "gb18030": _is_chinese,
     "euc_jp": _is_japanese,
     "big5": _is_taiwanese,
