@@ -57,7 +57,9 @@ class SandboxOptions:
     limit_code: Annotated[int, "429 as HTTP status, or 517 in a body with HTTP 200"] = 429
     retry_after: Annotated[str, "Retry-After of a 429: seconds, date or none"] = "seconds"
     # --- how it answers
-    latency_s: Annotated[float, "processing time of a POST, seconds; 521 meanwhile"] = 0.0
+    latency_s: Annotated[
+        float, "processing time of a POST, seconds; 521 meanwhile. At 0 no two ever overlap"
+    ] = 0.0
     keep_alive_s: Annotated[int, "idle connections are closed after this, seconds"] = 75
     totals: Annotated[str, "what 201 and 500 count: failed customers or referrals"] = "customers"
     mirror: Annotated[bool, "201 and 500 with items also as HTTP status"] = False

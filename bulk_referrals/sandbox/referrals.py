@@ -1,20 +1,29 @@
 """What a request asks for, and the platform's verdict on it: pure, and crude on purpose.
 
-Magic values reach every verdict (all but the first need no option):
+Magic values reach every verdict:
 
-| value | verdict |
+| campaign token | verdict |
 |---|---|
-| a referrer that is not among `customers` | `unknown_code` |
-| a referrer that is neither 10 to 15 digits nor an e-mail | 1011 |
-| campaign token `INVALID…` / `MISCONF…` / `BROKEN…` | 1202 / 1203 / 1222 |
-| campaign token `CODE` and a number, such as `CODE461` or `CODE9999` | that code: of the
-  customer from 1000 on (save 1060), else of the request; 200, 201 and 1000 are not taken |
-| a referrer's mobile ending in 001011, 001012, 001204, 001205, 001222 | that code |
-| a referrer's e-mail `noid@`, `unknown@`, `ineligible@`, `outside@`, `broken@` | 1011, 1012,
-  1204, 1205, 1222 |
-| a type other than MOBILE or EMAIL | 1206 for each referral |
-| a mobile that is not 10 to 15 digits, an e-mail without `name@host.tld`, over 100 characters |
-  1701 for the referral |
+| `INVALID…`, `MISCONF…`, `BROKEN…` | the customer's: 1202, 1203, 1222 |
+| `CODE` and a number below 1000, or 1060, such as `CODE461` | the request's: that code |
+| `CODE` and another number, such as `CODE9999` | the customer's: that code |
+
+| referrer | verdict on the customer |
+|---|---|
+| neither 10 to 15 digits nor an e-mail | 1011 |
+| not among `customers`, where that option is given | `unknown_code` |
+| a mobile ending in 001011, 001012, 001204, 001205, 001222 | the last four digits |
+| `noid@…`, `unknown@…` | 1011, 1012 |
+| `ineligible@…`, `outside@…`, `broken@…` | 1204, 1205, 1222 |
+
+| referral | verdict on the referral |
+|---|---|
+| of a type other than MOBILE or EMAIL | 1206 |
+| a mobile that is not 10 to 15 digits | 1701 |
+| an e-mail that is not `name@host.tld`, or over 100 characters | 1701 |
+
+Everything else is accepted: there is no removal of duplicates. A body that lacks a required
+field, or whose `invited_on` is malformed, is 400 as a whole.
 """
 
 import re
