@@ -8,8 +8,8 @@ import pyarrow.compute as pc
 from bulk_referrals.contacts.dialled import FORMATTED, LONGEST_NUMBER, LONGEST_TEXT, MARK, WHOLE
 from bulk_referrals.contacts.folding import fold
 
-# Shorter numbers are nobody's mobile, so nothing is lost by leaving them to the exact way.
-_PLAIN: Final = rf"^\+?[0-9]{{5,{LONGEST_NUMBER}}}$"
+# Shorter numbers are nobody's mobile, and left to the exact way.
+_PLAIN: Final = rf"^\+?[0-9]{{4,{LONGEST_NUMBER}}}$"
 _ZEROS: Final = "000000"  # the least that a spreadsheet leaves of a rounded number
 
 

@@ -6,7 +6,7 @@ distinct text.
 """
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import Final
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from bulk_referrals.contacts.contact import (
     COLUMNS,
     Contact,
     Contacts,
-    joined,
+    in_turn,
     nothing,
     over_distinct,
     overlay,
@@ -39,8 +39,8 @@ _UNSURE_START: Final = "^['#]"  # a spreadsheet's mark for text, or its error
 
 def emails(cells: pa.ChunkedArray) -> Contacts:
     """Return what each cell says, if it says an e-mail address; exactly as `email` would."""
-    exact, domain_of = cache(email), cache(_domain)
-    return joined([_slice(part, exact, domain_of) for part in text_slices(cells)])
+    read = partial(_slice, exact=cache(email), domain_of=cache(_domain))
+    return in_turn(read, text_slices(cells))
 
 
 def looks_like_email(cells: pa.ChunkedArray) -> pa.ChunkedArray:

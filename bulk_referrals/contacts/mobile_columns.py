@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from bulk_referrals.contacts import numbering
 from bulk_referrals.contacts.contact import (
     Contacts,
-    joined,
+    in_turn,
     nothing,
     over_distinct,
     overlay,
@@ -52,12 +52,17 @@ def mobiles(
 
     Returns:
         Text columns, one line per cell, in order.
+
+    Raises:
+        ValueError: there are not as many regions as cells.
     """
     reader = cache(partial(_Reader, rule=rule, mobile_format=mobile_format))
     if isinstance(region, str):
-        return joined([reader(region)(part) for part in text_slices(cells)])
-    pairs = zip(text_slices(cells), text_slices(region), strict=True)
-    return joined([_by_region(part, homes, reader) for part, homes in pairs])
+        return in_turn(reader(region), text_slices(cells))
+    if len(region) != len(cells):
+        raise ValueError(f"{len(region)} regions for {len(cells)} cells")  # noqa: EM102, TRY003 - a programmer's mistake
+    by_region = partial(_by_region, reader=reader)
+    return in_turn(by_region, text_slices(cells), text_slices(region))
 
 
 def _by_region(
@@ -157,11 +162,11 @@ class _Verdicts:
         self._likeness[rows[no & first]] = likeness[no & first]
 
     def _judged(self, code: str, national: pa.Array) -> tuple[pa.Array, np.ndarray]:
-        """Return whether each is accepted (null: undecided), and by what it is refused (-1: unsure)."""
+        """Return whether each is accepted (null: unsure), and why it is refused (-1: unsure)."""
         rule, count = self._rule, len(national)
         constant = np.full(count, _ONLY_RULED_OUT, np.int64)
         if not code or (rule.country_codes and code not in rule.country_codes):
-            return pa.repeat(pa.scalar(False), count), constant
+            return pa.array(np.zeros(count, bool)), constant
         digits = pc.binary_join_element_wise(code, national, "")
         lengths = pa.array(rule.lengths or range(32), pa.int32())
         fits = pc.is_in(pc.binary_length(digits), lengths)

@@ -131,8 +131,7 @@ class Plan:
 
     def _is_transformed(self, rows: pa.Array) -> pa.Array:
         """Tell where the prefix's last group took part, so that the number is rewritten."""
-        group = _last_group(self._prefix)
-        if group is None:
+        if not _has_wide_last_group(self._prefix):
             return pa.repeat(True, len(rows))  # noqa: FBT003 - a value, not a flag
         number = re.compile(self._prefix).groups
         taken = pc.replace_substring_regex(rows, f"^(?:{self._prefix}).*$", rf"\{number}")
@@ -178,16 +177,15 @@ def _any(masks: list[pa.Array]) -> pa.Array:
 
 
 @cache
-def _last_group(pattern: str) -> str | None:
-    """Return the pattern inside the last capturing group; None where that may match ""."""
-    start = [hit.end() for hit in re.finditer(r"(?<!\\)\((?!\?)", pattern)][-1]
+def _has_wide_last_group(pattern: str) -> bool:
+    """Tell whether the last capturing group, where it takes part, takes at least one digit."""
+    starts = [hit.end() for hit in re.finditer(r"(?<!\\)\((?!\?)", pattern)]
     depth = 1
-    for end in range(start, len(pattern)):
+    for end in range(starts[-1], len(pattern)) if starts else ():
         depth += {"(": 1, ")": -1}.get(pattern[end], 0)
         if depth == 0:
-            source = pattern[start:end]
-            return source if re.fullmatch(source, "") is None else None
-    return None
+            return re.fullmatch(pattern[starts[-1] : end], "") is None
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,11 +240,13 @@ def _claim(plan: Plan, digits: pa.Array, left: np.ndarray, mobile: np.ndarray) -
     if plan.leading_digits is not None:
         own = _bools(pc.match_substring_regex(rows, f"^(?:{plan.leading_digits})"))
         mobile[left[own]] = _bools(plan.is_mobile(rows.filter(pa.array(own))))
-        return left[~own]
+        not_own: np.ndarray = left[~own]
+        return not_own
     accepted = _bools(plan.is_mobile(rows))
     mobile[left[accepted]] = 1
     others = left[~accepted]
-    return others[~_bools(plan.may_have_type(rows.filter(pa.array(~accepted))))]
+    nobodys: np.ndarray = others[~_bools(plan.may_have_type(rows.filter(pa.array(~accepted))))]
+    return nobodys
 
 
 def _bools(mask: pa.Array) -> np.ndarray:
