@@ -174,7 +174,7 @@ class Client:
         proxy: str = "",
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url = base_url.rstrip("/") + REFERRALS_PATH
+        self._url = httpx.URL(base_url.rstrip("/") + REFERRALS_PATH)
         self._auth = auth
         self._timeout_s = timeout_s
         self._http = httpx.AsyncClient(
@@ -262,7 +262,7 @@ class Client:
             "limit": str(READ_BACK_LIMIT),
         }
         url = httpx.URL(self._url, params=asked)
-        status, headers, content = await self._within_time("GET", str(url), headers=signed)
+        status, headers, content = await self._within_time("GET", url, headers=signed)
         if status != httpx.codes.UNAUTHORIZED:
             self._auth.worked()
         return wire.read_back(
@@ -272,7 +272,7 @@ class Client:
     async def _within_time(
         self,
         method: str,
-        url: str,
+        url: httpx.URL,
         *,
         content: bytes | None = None,
         headers: Mapping[str, str],
@@ -288,7 +288,7 @@ class Client:
 async def _exchange(
     http: httpx.AsyncClient,
     method: str,
-    url: str,
+    url: httpx.URL | str,
     *,
     content: bytes | None = None,
     headers: Mapping[str, str] | None = None,
