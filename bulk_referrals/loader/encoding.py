@@ -138,8 +138,9 @@ def _guess(path: str, content: bytes) -> str:
     if sensible <= _TAKEN and len(sensible) == 1:
         return sensible.pop()
     if len(sensible) > 1:
+        first, second, *_ = sorted(sensible, key=lambda name: (name not in _TAKEN, name))
         listed = ", ".join(sorted(sensible))
-        raise _doubt(path, f"its text makes sense in {listed}", min(sensible))
+        raise _doubt(path, f"its text makes sense in {listed}", first, (everywhere, second))
     likely = sensible.pop() if sensible else _likeliest(sample)
     looks = f", and looks like {likely}" if likely else ""
     raise _doubt(path, f"it is not UTF-8{looks}", likely)
@@ -177,10 +178,28 @@ def _likeliest(sample: bytes) -> str:
     return best.encoding if best is not None else ""
 
 
-def _doubt(path: str, problem: str, example: str) -> InputError:
+def _doubt(
+    path: str, problem: str, example: str, other: tuple[bytes, str] | None = None
+) -> InputError:
+    say = f"--encoding {example or 'cp1252'}"
+    if other is not None:
+        letters, rival = other
+        here, there = _first_difference(letters, example, rival)
+        say += f" if it should read '{here}', {rival} if '{there}'" if here else ""
     return InputError(
         path,
         f"its encoding is in doubt: {problem}",
-        advice=f"Save it as UTF-8 (in Excel: 'CSV UTF-8'), or say which it is, such as"
-        f" --encoding {example or 'cp1252'}.",
+        advice=f"Save it as UTF-8 (in Excel: 'CSV UTF-8'), or say which it is: {say}.",
     )
+
+
+def _first_difference(letters: bytes, name: str, rival: str) -> tuple[str, str]:
+    """Return how two encodings of single bytes read the first byte that they read differently."""
+    for each in letters:
+        try:
+            here, there = (each.to_bytes().decode(one) for one in (name, rival))
+        except UnicodeDecodeError:
+            continue
+        if here != there and here.isalpha() and there.isalpha():
+            return here, there
+    return "", ""

@@ -1,7 +1,8 @@
 """Formulas that were never calculated: a program wrote the workbook, no spreadsheet opened it.
 
 Readers of values show such cells as blank. They are not blank to their author, so they are
-looked for in the XML of XLSX and XLSM files; the other formats always hold a value.
+looked for in the XML of XLSX and XLSM files, as the libraries that leave them so write it; the
+other formats always hold a value.
 """
 
 import re

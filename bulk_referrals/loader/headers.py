@@ -80,7 +80,7 @@ def _table() -> dict[str, str]:
             names = (
                 who + what,
                 f"{what}of{who}",
-                f"{what}ofthe{who}",
+                f"{what}ofthe{who}",  # codespell:ignore
                 what + who,
                 f"{who}s{what}",
             )

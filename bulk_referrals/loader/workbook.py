@@ -8,6 +8,7 @@ Their errors, and the panics of the Rust underneath (which are no `Exception`), 
 As text, a cell reads: a number without exponent or thousands separators (`919876543210`,
 `917999836466`, `0.5`); a date as `2024-09-10 16:35:52` (ODS: `2024-09-10` or with a `T`); a
 boolean as Excel shows it, `TRUE`; a formula as the value it had when it was saved; text as it is.
+Hidden rows and columns, and rows that a filter hides, are read like all others.
 """
 
 import logging

@@ -61,6 +61,16 @@ def test_a_doubtful_encoding_is_refused_with_the_way_to_say_it(name: str, names:
     assert to_utf8("x.csv", content, name)[0].decode() == export(names)
 
 
+def test_a_doubt_shows_how_the_letter_would_read() -> None:
+    with pytest.raises(InputError) as caught:
+        to_utf8("x.csv", export("Muñoz").encode("cp1252"), "")
+    assert str(caught.value) == (
+        "x.csv: its encoding is in doubt: its text makes sense in cp1250, cp1252. Save it as UTF-8"
+        " (in Excel: 'CSV UTF-8'), or say which it is: --encoding cp1252 if it should read 'ñ',"
+        " cp1250 if 'ń'."
+    )
+
+
 def test_a_long_export_is_judged_by_all_of_its_letters() -> None:
     # The first 200 kB are French; one Polish letter at the end makes it neither.
     lines = export("Hélène,François,Benoît,Zoë" + ",Noël" * 9_000).encode("cp1252")

@@ -109,14 +109,16 @@ def test_a_map_wins_over_the_synonyms(tmp_path: Path) -> None:
 
 def test_a_map_to_an_unknown_field_is_answered_with_a_near_one(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="Did you mean 'identifier'"):
-        read(tmp_path, "a,b", {"a": "identifer"})
+        read(tmp_path, "a,b", {"a": "identifer"})  # codespell:ignore
     with pytest.raises(UsageError, match="both 'a' and 'b' are mapped to name"):
         read(tmp_path, "a,b", {"a": "name", "b": "Name"})
 
 
 def test_a_mapped_column_that_is_not_there_is_answered_with_a_near_one(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="Did you mean 'Freind phone'"):
-        read(tmp_path, "referrer_mobile,Freind phone", {"Friend's phone": "identifier"})
+    with pytest.raises(InputError, match="Did you mean 'Freind phone'"):  # codespell:ignore
+        read(
+            tmp_path, "referrer_mobile,Freind phone", {"Friend's phone": "identifier"}  # codespell:ignore
+        )  # codespell:ignore
 
 
 def test_a_mapped_column_may_be_absent_where_another_names_the_field(tmp_path: Path) -> None:
@@ -139,8 +141,8 @@ def test_a_map_settles_which_of_two_is_meant(tmp_path: Path) -> None:
 
 def test_a_near_miss_is_suggested_by_name(tmp_path: Path) -> None:
     with pytest.raises(InputError) as caught:
-        read(tmp_path, "Refferer mobile,identifier")
+        read(tmp_path, "Refferer mobile,identifier")  # codespell:ignore
     assert str(caught.value).endswith(
-        "'Refferer mobile' looks like 'referrer_mobile': rename it, or add"
-        ' --map "Refferer mobile=referrer_mobile".'
+        "'Refferer mobile' looks like 'referrer_mobile': rename it, or add"  # codespell:ignore
+        ' --map "Refferer mobile=referrer_mobile".'  # codespell:ignore
     )

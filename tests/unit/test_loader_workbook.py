@@ -202,9 +202,11 @@ def test_only_the_named_sheets_are_read(tmp_path: Path) -> None:
 def test_a_sheet_of_invites_with_a_mistyped_column_stops_the_run(tmp_path: Path) -> None:
     sheets: dict[str, Rows] = {
         "One": [HEADER, ("1", "2", "a")],
-        "Two": [("Refferrer mobile", "name"), ("3", "4")],
+        "Two": [("Refferrer mobile", "name"), ("3", "4")],  # codespell:ignore
     }
-    with pytest.raises(InputError, match=r"\[Two\].*'Refferrer mobile' looks like"):
+    with pytest.raises(
+        InputError, match=r"\[Two\].*'Refferrer mobile' looks like"
+    ):  # codespell:ignore
         read(xlsx(tmp_path / "a.xlsx", sheets))
 
 
