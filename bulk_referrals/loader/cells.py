@@ -24,6 +24,8 @@ _ERRORS: Final = (
 )
 # A date cell, as the workbook reader writes it.
 _DATE: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$"
+# A time of day without a date: Excel counts days from there.
+_NO_DATE: Final = r"^1899-12-3[01] "
 _NEVER_A_DATE: Final = (
     "referrer_mobile",
     "referrer_email",
@@ -122,6 +124,10 @@ def _spoilt(fields: Mapping[str, pa.ChunkedArray], grid: Grid) -> Iterator[Flaw]
         title = grid.header[grid.match.columns[name]]
         marked = pc.starts_with(column, "#")
         yield from _matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")
+        if grid.sheet and name == "invited_on":
+            timed = pc.starts_with(column, "1899-12-3")
+            words = f"'{title}' holds a time of day without a date, read as "
+            yield from _matching(column, timed, _NO_DATE, "bad-invited-on", words)
         if grid.sheet and name in _NEVER_A_DATE:
             timed = pc.match_substring(column, ":")
             yield from _matching(

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.errors import InputError
-from bulk_referrals.loader import headers, text
+from bulk_referrals.loader import formulas, headers, text
 from bulk_referrals.loader.files import Content, Kind
 from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS, Flaw, Grid, Positions, find_header
 from bulk_referrals.loader.workbook import Raw, SheetCells, number_kinds, read_workbook
@@ -103,11 +103,12 @@ def _is_blank(column: pa.ChunkedArray) -> bool:
 def _unreadable(
     sheet: SheetCells, start: int, header: Sequence[str], found: headers.Match
 ) -> Iterator[Flaw]:
-    codes = {"an error": "error-cell", "a formula that was never calculated": "no-value"}
-    used = set(found.columns.values())
+    codes = {formulas.ERROR: "error-cell", formulas.UNCALCULATED: "no-value"}
+    used = {column: name for name, column in found.columns.items()}
     for row, column, what in sheet.unreadable:
         if row >= start and column in used:
-            code = codes.get(what, "date-in-cell")
+            no_date = "bad-invited-on" if used[column] == "invited_on" else "date-in-cell"
+            code = codes.get(what, no_date)
             place = np.array([row - start], dtype=np.int64)
             yield Flaw.alike(code, place, f"'{header[column]}' holds {what}")
 

@@ -82,9 +82,9 @@ def read_workbook(path: str, source: str | bytes, wanted: Sequence[str]) -> list
         raise _no_such_sheet(path, missing[0], names)
     # The readers let go of the interpreter while they work, so the two go on side by side.
     with ThreadPoolExecutor(max_workers=1) as beside:
-        uncalculated = beside.submit(formulas.uncalculated, source)
+        valueless = beside.submit(formulas.valueless, source)
         chosen = [name for name in names if not wanted or name in wanted]
-        return [_translated(path, partial(_sheet, book, name, uncalculated)) for name in chosen]
+        return [_translated(path, partial(_sheet, book, name, valueless)) for name in chosen]
 
 
 def number_kinds(
@@ -164,19 +164,19 @@ def _no_such_sheet(path: str, wanted: str, names: Sequence[str]) -> InputError:
 def _sheet(
     book: Any,  # noqa: ANN401 - fastexcel's reader has no stub
     name: str,
-    uncalculated: Future[formulas.Places],
+    valueless: Future[formulas.Places],
 ) -> SheetCells:
     sheet = book.load_sheet(name, header_row=None, skip_rows=0, dtypes="string")
     if not sheet.width or not sheet.height:
         return SheetCells(name=name, visible=sheet.visible == "visible", cells=pa.table({}))
     batch, errors = sheet.to_arrow_with_errors()
     table = pa.Table.from_batches([batch])
-    never = uncalculated.result().get(name, ())
-    table = _extended(table, max((row + 1 for row, _ in never), default=0))
+    never = valueless.result().get(name, ())
+    table = _extended(table, max((row + 1 for row, _, _ in never), default=0))
     first = min(column.absolute_index for column in sheet.available_columns())
     unreadable = [
         *_errors(errors, table),
-        *_never_calculated(never, first, table),
+        *_valueless(never, first, table),
     ]
     return SheetCells(
         name=name,
@@ -210,16 +210,16 @@ def _errors(errors: Any, table: pa.Table) -> Iterator[tuple[int, int, str]]:  # 
     for each in errors.errors if errors is not None else ():
         row, column = each.offset_position
         if row < table.num_rows and column < table.num_columns:
-            what = "an error" if "Error(" in each.detail else "a time of day or a duration"
+            what = formulas.ERROR if "Error(" in each.detail else "a time of day or a duration"
             yield row, column, what
 
 
-def _never_calculated(
-    places: Sequence[tuple[int, int]], first: int, table: pa.Table
+def _valueless(
+    places: Sequence[formulas.Place], first: int, table: pa.Table
 ) -> Iterator[tuple[int, int, str]]:
-    for row, column in places:
+    for row, column, what in places:
         if row < table.num_rows and 0 <= column - first < table.num_columns:
-            yield row, column - first, "a formula that was never calculated"
+            yield row, column - first, what
 
 
 def _booleans(column: pa.ChunkedArray) -> pa.ChunkedArray:

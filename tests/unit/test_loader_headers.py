@@ -115,10 +115,9 @@ def test_a_map_to_an_unknown_field_is_answered_with_a_near_one(tmp_path: Path) -
 
 
 def test_a_mapped_column_that_is_not_there_is_answered_with_a_near_one(tmp_path: Path) -> None:
+    header = "referrer_mobile,Freind phone"  # codespell:ignore
     with pytest.raises(InputError, match="Did you mean 'Freind phone'"):  # codespell:ignore
-        read(
-            tmp_path, "referrer_mobile,Freind phone", {"Friend's phone": "identifier"}  # codespell:ignore
-        )  # codespell:ignore
+        read(tmp_path, header, {"Friend's phone": "identifier"})
 
 
 def test_a_mapped_column_may_be_absent_where_another_names_the_field(tmp_path: Path) -> None:

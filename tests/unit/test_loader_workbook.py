@@ -352,6 +352,31 @@ def test_ods(tmp_path: Path) -> None:
     }
 
 
+def test_an_error_in_ods_as_libreoffice_writes_it(tmp_path: Path) -> None:
+    path = ods(tmp_path / "a.ods", [HEADER, ("1", "", "x"), ("1", "BAD", "x"), ("1", "", "x")])
+    error = (
+        'xmlns:calcext="urn:org:documentfoundation:names:experimental:calc:xmlns:calcext:1.0"'
+        ' calcext:value-type="error" table:formula="of:=NA()" office:value-type="string"'
+        ' office:string-value=""><text:p>#N/A<'
+    )
+    with zipfile.ZipFile(path) as archive:
+        parts = {each: archive.read(each) for each in archive.namelist()}
+    content = parts["content.xml"].decode()
+    faulty = content.replace('office:value-type="string"><text:p>BAD<', error)
+    assert faulty != content
+    parts["content.xml"] = faulty.encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    assert faults(read(path)) == {3: "error-cell"}
+
+
+def test_a_time_of_day_is_no_date_of_an_invitation(tmp_path: Path) -> None:
+    lines = [("referrer_mobile", "identifier", "invited_on"), ("1", "2", dt.time(10, 0))]
+    assert faults(read(xlsx(tmp_path / "a.xlsx", {"S": lines}))) == {2: "bad-invited-on"}
+    assert faults(read(ods(tmp_path / "a.ods", lines))) == {2: "bad-invited-on"}
+
+
 def record(kind: int, content: bytes = b"") -> bytes:
     """One BIFF12 record: type and length, each in groups of seven bits (MS-XLSB 2.1.4)."""
     head = bytes([kind]) if kind < 0x80 else bytes([kind & 0x7F | 0x80, kind >> 7])
