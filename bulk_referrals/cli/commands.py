@@ -1,7 +1,6 @@
 """The commands. Each turns its flags into settings, calls one use case, and shows its ending."""
 
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -230,32 +229,15 @@ def runs(
     Console(quiet=False, verbose=False, yes=False).table_of_runs(records, as_json=as_json)
 
 
-def _announce(url: str) -> None:
-    sys.stdout.write(f"{url}\n")
-    sys.stdout.flush()
+@app.command(
+    context_settings={
+        "allow_extra_args": True,
+        "ignore_unknown_options": True,
+        "help_option_names": [],
+    }
+)
+def sandbox(ctx: typer.Context) -> None:
+    """Serve a stand-in for the platform on this machine; `sandbox --help` tells of its faults."""
+    from bulk_referrals.sandbox.__main__ import main as serve  # noqa: PLC0415 - start-up time
 
-
-@app.command()
-def sandbox(
-    port: Annotated[int, typer.Option(help="0 for a free one.")] = 8080,
-    rate_per_min: Annotated[float, typer.Option(help="Requests a minute; 0 for no limit.")] = 0.0,
-    latency: Annotated[float, typer.Option(help="Seconds that a request takes.")] = 0.0,
-    faults: Annotated[
-        str, typer.Option(help="Such as reset-after=0.05,late=0.02 (see the documentation).")
-    ] = "",
-    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
-    journal: Annotated[
-        Path | None, typer.Option(help="A file that keeps the invites between runs.")
-    ] = None,
-) -> None:
-    """Serve a stand-in for the platform on this machine (till store123, password Pass123)."""
-    from bulk_referrals.sandbox import SandboxOptions, serve  # noqa: PLC0415 - start-up time
-
-    try:
-        asked = SandboxOptions(
-            rate_per_min=rate_per_min, latency_s=latency, faults=faults, seed=seed,
-            journal=str(journal) if journal else "",
-        )  # fmt: skip
-        serve(asked, port=port, announce=_announce)
-    except (ValueError, OSError) as error:
-        raise UsageError(str(error)) from error
+    raise typer.Exit(serve(ctx.args))

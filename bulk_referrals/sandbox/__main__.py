@@ -54,7 +54,7 @@ def _add_flag(parser: argparse.ArgumentParser, option: Field[Any], hint: object)
 def parser() -> argparse.ArgumentParser:
     """Return the parser: `--host`, `--port`, and a flag for every option."""
     made = argparse.ArgumentParser(
-        prog="python -m bulk_referrals.sandbox",
+        prog="bulk-referrals sandbox",
         description="A local stand-in for the Refer Customer API: no account, no network.",
         epilog=f"{referrals.__doc__}\n{faults.__doc__}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
