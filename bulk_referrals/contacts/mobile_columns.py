@@ -165,6 +165,8 @@ class _Verdicts:
         """Return whether each is accepted (null: unsure), and why it is refused (-1: unsure)."""
         rule, count = self._rule, len(national)
         constant = np.full(count, _ONLY_RULED_OUT, np.int64)
+        if not code and rule.pattern:
+            return pa.nulls(count, pa.bool_()), constant
         if not code or (rule.country_codes and code not in rule.country_codes):
             return pa.array(np.zeros(count, bool)), constant
         digits = pc.binary_join_element_wise(code, national, "")

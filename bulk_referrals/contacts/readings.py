@@ -20,7 +20,7 @@ class Readings:
     """Numbers of one calling code, read.
 
     Attributes:
-        code: the calling code, digits; "" where none was looked for.
+        code: the calling code, digits; "" where they begin with none that is known.
         rows: int64 places of the numbers in their slice.
         national: their digits after the code; null where undecided.
     """
@@ -44,7 +44,9 @@ def with_code(digits: pa.Array, rows: np.ndarray) -> Iterator[Readings]:
     for code in dict.fromkeys(codes):
         own = code_of == code
         part = digits.filter(pa.array(own, pa.bool_()))
-        if code and len(part) >= _WORTHWHILE:
+        if not code:
+            yield Readings(code="", rows=rows[own], national=part)
+        elif len(part) >= _WORTHWHILE:
             national = code_plan(code).national(pc.utf8_slice_codeunits(part, len(code)))
             yield Readings(code=code, rows=rows[own], national=_possible(national))
         else:
@@ -66,7 +68,9 @@ def at_home(digits: pa.Array, rows: np.ndarray, *, region: str) -> Iterator[Read
         outside_rows, rows = rows[bools(abroad)], rows[~bools(abroad)]
         sure = bools(outside.is_valid())
         yield _undecided(outside_rows[~sure])
-        yield from with_code(outside.drop_null(), outside_rows[sure])
+        for readings in with_code(outside.drop_null(), outside_rows[sure]):
+            # With an unknown code behind the prefix, the prefix was none.
+            yield readings if readings.code else _undecided(readings.rows)
     yield Readings(code=plan.code, rows=rows, national=_possible(_national(digits, region)))
 
 
