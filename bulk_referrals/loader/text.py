@@ -28,6 +28,7 @@ from bulk_referrals.loader.grid import Flaw, Grid, Positions, find_header
 from bulk_referrals.model import LoadOptions
 
 DELIMITERS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "pipes"}
+_SPELLED: Final = {"tab": "\t", "\\t": "\t"}
 MAX_COLUMNS: Final = 16_384  # Excel's own limit
 _HEAD_BYTES: Final = 4 << 20
 _HEAD_ROWS: Final = 200
@@ -86,7 +87,7 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
         InputError: its encoding is in doubt, or it cannot be read.
     """
     content, charset = encoding.to_utf8(path, content, options.encoding)
-    start, delimiter = 0, options.delimiter
+    start, delimiter = 0, _SPELLED.get(options.delimiter.lower(), options.delimiter)
     if separator := _SEPARATOR_LINE.match(content):
         start = separator.end()
         delimiter = delimiter or separator[1].decode("latin-1")
@@ -114,11 +115,11 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
 
 def _head(path: str, sample: bytes, delimiter: str, columns: Mapping[str, str]) -> _Head:
     """Read the first records with each delimiter; keep the one that names most columns."""
-    if len(delimiter) > 1 or delimiter in {'"', "\r", "\n"}:
+    if delimiter and (len(delimiter) > 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise InputError(
             path,
             f"--delimiter '{delimiter}' is not one character",
-            advice="Give one character, such as ; or '\\t'.",
+            advice="Give one ASCII character such as ; or the word tab.",
         )
     tried = [_try(sample, each, columns) for each in ([delimiter] if delimiter else DELIMITERS)]
     return max(tried, key=lambda head: head.rank)

@@ -76,8 +76,11 @@ def test_the_separator_is_found_outside_quotes(tmp_path: Path, delimiter: str) -
 def test_a_separator_that_is_given_wins(tmp_path: Path) -> None:
     loaded = read(tmp_path, "referrer_mobile^identifier\n1^2\n", delimiter="^")
     assert column(loaded, "identifier") == ["2"]
-    with pytest.raises(InputError, match="not one character"):
-        read(tmp_path, HEADER, delimiter="::")
+    tabs = "referrer_mobile\tidentifier\n1\t2\n"
+    assert column(read(tmp_path, tabs, delimiter="tab"), "identifier") == ["2"]
+    for wrong in ("::", "é", '"'):
+        with pytest.raises(InputError, match="not one character"):
+            read(tmp_path, HEADER, delimiter=wrong)
 
 
 def test_excel_s_own_separator_line_is_obeyed_and_not_counted(tmp_path: Path) -> None:
