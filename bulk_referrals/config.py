@@ -185,6 +185,16 @@ class Settings(BaseSettings):
                 raise ValueError(message) from error
         return value
 
+    @field_validator("mobile")
+    @classmethod
+    def _compiles(cls, value: MobileRule) -> MobileRule:
+        try:
+            re.compile(value.pattern)
+        except re.error as error:
+            message = f"its pattern is not a regular expression ({error.msg})"
+            raise ValueError(message) from error
+        return value
+
     @field_validator("quiet_hours")
     @classmethod
     def _known_hours(cls, value: str) -> str:
