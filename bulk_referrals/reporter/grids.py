@@ -48,17 +48,28 @@ class Grid:
         columns: from the left.
         frozen: how many columns from the left stay in sight.
         colour: of the sheet's tab, "#RRGGBB".
+        when_empty: what stands below the heading when there are no lines.
     """
 
     name: str
     columns: tuple[Column, ...]
     frozen: int = 0
     colour: str = ""
+    when_empty: str = ""
 
     @property
     def rows(self) -> int:
         """How many lines it has below the heading."""
         return len(self.columns[0].values)
+
+    @property
+    def looks(self) -> tuple[str, ...]:
+        """Every look that occurs, once."""
+        found: dict[str, None] = {}
+        for part in self.columns:
+            one = isinstance(part.look, str)
+            found.update(dict.fromkeys([part.look] if one else pc.unique(part.look).to_pylist()))
+        return tuple(found)
 
 
 def results_grid(report: RunReport) -> Grid:
@@ -114,6 +125,7 @@ def to_fix_grid(report: RunReport) -> Grid:
         ),
         frozen=1,
         colour="#E08E0B",
+        when_empty="Nothing here: no row needs a person.",
     )
 
 

@@ -92,6 +92,7 @@ _LOOKS: Final[dict[str, dict[str, Any]]] = {
         "top_color": INK,
     },
     "good": {**_CELL, "font_color": "#1E6B4A", "text_wrap": True, "valign": "vcenter"},
+    "good_line": {**_CELL, "font_color": "#1E6B4A"},
     "bad": {
         **_CELL,
         "font_color": "#FFFFFF",

@@ -18,7 +18,7 @@ from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport
 from bulk_referrals.reporter.delimited import write_delimited
 from bulk_referrals.reporter.grids import FAULT, TEXT, WRAPPED, Column, Grid
-from bulk_referrals.reporter.long_sheets import write_long_sheets
+from bulk_referrals.reporter.long_sheets import new_book
 from bulk_referrals.summary import needs_a_person
 
 ADDED: Final = ("Reason", "What to do")
@@ -36,7 +36,9 @@ def write_to_fix(report: RunReport, tables: tuple[int, ...], path: Path, *, book
     """
     grids = [_grid(report, index) for index in tables]
     if book:
-        write_long_sheets(path, _named_apart(report, tables, grids))
+        with new_book(path) as workbook:
+            for grid in _named_apart(report, tables, grids):
+                workbook.add_grid(grid)
         return
     parts = [
         pa.table([it.values for it in grid.columns], names=[it.header for it in grid.columns])

@@ -11,24 +11,24 @@ from bulk_referrals.reporter.grids import (
     to_fix_grid,
     warnings_grid,
 )
-from bulk_referrals.reporter.long_sheets import WORKBOOK_OPTIONS, add_long_sheet
-from bulk_referrals.reporter.looks import add_looks
+from bulk_referrals.reporter.long_sheets import new_book
 from bulk_referrals.summary import Summary
 
 
 def write_workbook(report: RunReport, summary: Summary, path: Path) -> None:
-    """Write the report as a workbook: Summary, To fix, Results, Referrers, Codes, Run."""
-    import xlsxwriter  # noqa: PLC0415 - start-up time
+    """Write the report as a workbook.
 
-    with xlsxwriter.Workbook(str(path), WORKBOOK_OPTIONS) as book:
-        looks = add_looks(book)
-        add_front(book, report, summary, looks)
-        add_long_sheet(book, to_fix_grid(report), looks)
+    Its sheets: Summary, To fix, Warnings (where there are any), Results, Referrers, Codes, Over
+    time (where something was sent), Run.
+    """
+    with new_book(path) as book:
+        add_front(book.shell, report, summary, book.looks)
+        book.add_grid(to_fix_grid(report))
         if summary.warnings:
-            add_long_sheet(book, warnings_grid(report), looks)
-        add_long_sheet(book, results_grid(report), looks)
-        add_long_sheet(book, referrers_grid(summary), looks)
-        add_codes(book, summary, looks)
+            book.add_grid(warnings_grid(report))
+        book.add_grid(results_grid(report))
+        book.add_grid(referrers_grid(summary))
+        add_codes(book.shell, summary, book.looks)
         if len(summary.over_time) > 1:
-            add_over_time(book, report, summary, looks)
-        add_run(book, report, looks)
+            add_over_time(book.shell, report, summary, book.looks)
+        add_run(book.shell, report, book.looks)
