@@ -16,13 +16,15 @@ _BLANKS: Final = (
     " \t\r\n\v\f\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
     "\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff"
 )
+_NULL: Final = pa.scalar(None, pa.string())
 _QUOTED_MAX_CHARS: Final = 60
 
 
 def trimmed(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the cells as text without surrounding blanks; a blank cell becomes null."""
     bare = pc.utf8_trim(cells.cast(pa.string()), characters=_BLANKS)
-    return pc.if_else(pc.equal(bare, ""), pa.scalar(None, pa.string()), bare)
+    blank = pc.equal(bare, "")
+    return pc.if_else(blank, _NULL, bare) if pc.any(blank).as_py() else bare
 
 
 def nulls(length: int) -> pa.ChunkedArray:
@@ -85,9 +87,14 @@ def spread(
         return nulls(length)
     if len(kept) == 1 and len(kept[0][0]) == length:
         return kept[0][1]
-    source = np.full(length, -1, dtype=np.int64)
-    at_all = np.concatenate([at for at, _ in kept])
-    source[at_all] = np.arange(len(at_all))
     chunks: list[Any] = [chunk for _, cells in kept for chunk in cells.chunks]
     together = pa.chunked_array(chunks, pa.string()).combine_chunks()
-    return pa.chunked_array([together.take(pa.array(source, mask=source < 0))])
+    source = sources(np.concatenate([at for at, _ in kept]), length=length)
+    return pa.chunked_array([together.take(source)])
+
+
+def sources(at: type_positions, *, length: int) -> pa.Array:
+    """Return, for each of `length` lines, which element of `at` names it; null for none."""
+    source = np.full(length, -1, dtype=np.int64)
+    source[at] = np.arange(len(at))
+    return pa.array(source, mask=source < 0)

@@ -18,6 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bulk_referrals.validator import layouts
 from bulk_referrals.validator.columns import mask_of, positions, type_mask
 
 type_seconds = npt.NDArray[np.datetime64]  # datetime64[s], NaT where there is no such date
@@ -33,19 +34,17 @@ _COMPACT_TIME: Final = (
 )
 _DAY_NAME: Final = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s*)?"
 _DAY: Final = r"(?P<d>\d{1,2})(?:st|nd|rd|th)?"
-_MONTH: Final = r"(?P<mon>[a-z]{3,9})\.?"
-_YEAR: Final = r"'?(?P<y>\d{4}|\d{2})"
+_MONTH: Final = r"(?P<month>[a-z]{3,9})\.?"
+_YEAR: Final = r"'?(?P<Y>\d{4}|\d{2})"
 _FORMS: Final = (
-    r"^(?P<y>\d{4})(?P<p>[-/.年])(?P<m>\d{1,2})(?P<q>[-/.月])(?P<d>\d{1,2})日?" + _TIME,
-    r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _COMPACT_TIME,
-    r"^(?P<a>\d{1,2})(?P<p>[-/.])(?P<b>\d{1,2})(?P<q>[-/.])(?P<y>\d{4}|\d{2})" + _TIME,
+    r"^(?P<Y>\d{4})(?P<p>[-/.年])(?P<m>\d{1,2})(?P<q>[-/.月])(?P<d>\d{1,2})日?" + _TIME,
+    r"^(?P<Y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _COMPACT_TIME,
+    r"^(?P<a>\d{1,2})(?P<p>[-/.])(?P<b>\d{1,2})(?P<q>[-/.])(?P<Y>\d{4}|\d{2})" + _TIME,
     rf"^{_DAY_NAME}{_DAY}[-\s/.]*(?:of\s+)?{_MONTH}[-\s/,.]*{_YEAR}{_TIME}",
     rf"^{_DAY_NAME}{_MONTH}[-\s/]*{_DAY}(?:\s*,\s*|[-\s/]+){_YEAR}{_TIME}",
-    rf"^(?P<y>\d{{4}})[-\s/.]*{_MONTH}[-\s/.]*{_DAY}{_TIME}",
-    rf"^{_DAY_NAME}{_MONTH}\s+{_DAY}\s+(?P<h>\d\d?):(?P<mi>\d\d):(?P<s>\d\d)\s+(?P<y>\d{{4}})$",
+    rf"^(?P<Y>\d{{4}})[-\s/.]*{_MONTH}[-\s/.]*{_DAY}{_TIME}",
+    rf"^{_DAY_NAME}{_MONTH}\s+{_DAY}\s+(?P<h>\d\d?):(?P<mi>\d\d):(?P<s>\d\d)\s+(?P<Y>\d{{4}})$",
 )
-_PLAIN: Final = r"^\d{4}-\d{2}-\d{2}[ tT]\d{2}:\d{2}:\d{2}$|^\d{4}-\d{2}-\d{2}$"
-_COMPACT: Final = r"^(\d{4})(\d{2})(\d{2})[tT](\d{2}:\d{2}:\d{2})$"
 _DAY_NUMBER: Final = r"^\d{5}(?:\.\d+)?$"
 _UNIX_S: Final = r"^\d{10}(?:\.\d+)?$"
 _UNIX_MS: Final = r"^\d{13}$"
@@ -97,7 +96,7 @@ class Readings:
 
 
 def read(cells: pa.Array) -> Readings:
-    """Read every cell by the first form that it matches whole.
+    """Read every cell by the first layout or form that it matches whole.
 
     Args:
         cells: text; null reads as unknown.
@@ -107,8 +106,9 @@ def read(cells: pa.Array) -> Readings:
     """
     readings = _blank(len(cells))
     folded = pc.fill_null(_folded(cells), "")
-    left = np.ones(len(cells), dtype=np.bool_)
-    _read_plain(folded, readings, left)
+    left = mask_of(pc.not_equal(folded, ""))
+    for layout in layouts.LAYOUTS:
+        _read_layout(folded, layout, readings, left)
     for form in _FORMS:
         _read_form(folded, form, readings, left)
     _read_day_numbers(folded, readings, left)
@@ -143,57 +143,75 @@ def _matching(folded: pa.Array, pattern: str, left: type_mask) -> npt.NDArray[np
     if not left.any():
         return np.zeros(0, dtype=np.int64)
     waiting = positions(left)
-    cells = folded if len(waiting) == len(folded) else folded.take(pa.array(waiting))
-    at = waiting[mask_of(pc.match_substring_regex(cells, pattern))]
+    at = waiting[mask_of(pc.match_substring_regex(_taken(folded, waiting), pattern))]
     left[at] = False
     return at
 
 
-def _read_plain(folded: pa.Array, readings: Readings, left: type_mask) -> None:
-    """Read the two commonest forms by Arrow's own parser, unless a day is in no calendar."""
-    for pattern, rewritten in ((_PLAIN, ""), (_COMPACT, r"\1-\2-\3 \4")):
-        at = _matching(folded, pattern, left)
-        cells = folded if len(at) == len(folded) else folded.take(pa.array(at))
-        if rewritten:
-            cells = pc.replace_substring_regex(cells, pattern, rewritten)
-        try:
-            seconds = pc.utf8_upper(cells).cast(pa.timestamp("s")).to_numpy(zero_copy_only=False)
-        except pa.ArrowInvalid:
-            left[at] = True  # the forms below tell which of them
-            continue
-        readings.known[at] = True
-        readings.day_first[at] = readings.month_first[at] = seconds
-        if not rewritten:
-            readings.dated_only[at] = mask_of(pc.equal(pc.binary_length(cells), 10))
+def _read_layout(folded: pa.Array, layout: str, readings: Readings, left: type_mask) -> None:
+    wide = positions(left & mask_of(pc.equal(pc.binary_length(folded), len(layout))))
+    if not len(wide):
+        return
+    fits, part = layouts.numbers(_taken(folded, wide), layout)
+    at = wide[fits]
+    left[at] = False
+    if not fits.all():
+        part = {letter: number[fits] for letter, number in part.items()}
+    clock = np.zeros(len(at), dtype=np.int64)
+    for letter, unit_s, limit in (("H", 3600, 24), ("M", 60, 60), ("S", 1, 60)):
+        number = part.get(letter, np.int64(0))
+        clock = np.where((clock < 0) | (number >= limit), -1, clock + number * unit_s)
+    _store(readings, at, part, clock)
+    readings.dated_only[at] = "H" not in part
+    readings.aware[at] = layout.endswith("z")
 
 
 def _read_form(folded: pa.Array, form: str, readings: Readings, left: type_mask) -> None:
     at = _matching(folded, form, left)
     if not len(at):
         return
-    found = pc.extract_regex(folded.take(pa.array(at)), form)
-    part = {field.name: found.field(field.name) for field in found.type}
-    if "p" in part:
-        same = mask_of(pc.equal(part["p"], part["q"]))
-        same |= mask_of(pc.equal(part["p"], "年")) & mask_of(pc.equal(part["q"], "月"))
-    else:
-        same = np.ones(len(at), dtype=np.bool_)
-    year = _number(part["y"])
-    readings.short_year[at] = year < _SHORT_YEAR
-    year = np.where(year < _SHORT_YEAR, year + 2000, year)
-    clock, timed = _clock(part)
-    offset_min, aware = _offset(part.get("off"), len(at))
-    clock = np.where(same & (np.abs(offset_min) <= _FARTHEST_OFFSET_MIN), clock, -1)
-    day, month = part.get("d", part.get("a")), part.get("m", part.get("b"))
-    days = _number(day)
-    months = _month(part["mon"]) if "mon" in part else _number(month)
-    readings.known[at] = True
-    readings.numeric[at] = "a" in part
-    readings.day_first[at] = _moment(year, months, days, clock)
-    swapped = (days, months) if "a" in part else (months, days)
-    readings.month_first[at] = _moment(year, *swapped, clock)
-    readings.dated_only[at] = ~timed
+    found = pc.extract_regex(_taken(folded, at), form)
+    text = {field.name: found.field(field.name) for field in found.type}
+    part = {letter: _number(text[letter]) for letter in "Ymdab" if letter in text}
+    if "month" in text:
+        part["m"] = _month(text["month"])
+    short = part["Y"] < _SHORT_YEAR
+    part["Y"] = np.where(short, part["Y"] + 2000, part["Y"])
+    clock, timed = _clock(text)
+    offset_min, aware = _offset(text.get("off"), len(at))
+    possible = (np.abs(offset_min) <= _FARTHEST_OFFSET_MIN) & _same_marks(text, len(at))
+    _store(readings, at, part, np.where(possible, clock, -1))
+    readings.short_year[at], readings.dated_only[at] = short, ~timed
     readings.aware[at], readings.offset_min[at] = aware, offset_min
+
+
+def _same_marks(text: dict[str, pa.Array], count: int) -> type_mask:
+    """Return where both marks between year, month and day are the same, or of the same kind."""
+    if "p" not in text:
+        return np.ones(count, dtype=np.bool_)
+    kanji = mask_of(pc.equal(text["p"], "年")) & mask_of(pc.equal(text["q"], "月"))
+    return kanji | mask_of(pc.equal(text["p"], text["q"]))
+
+
+def _store(
+    readings: Readings,
+    at: npt.NDArray[np.int64],
+    part: layouts.type_numbers,
+    clock: npt.NDArray[np.int64],
+) -> None:
+    """Write down what a form says: Y with m and d, or with a and b where the order is open."""
+    readings.known[at] = True
+    if "a" not in part:
+        readings.day_first[at] = _moment(part["Y"], part["m"], part["d"], clock)
+        readings.month_first[at] = readings.day_first[at]
+        return
+    readings.numeric[at] = True
+    readings.day_first[at] = _moment(part["Y"], part["b"], part["a"], clock)
+    readings.month_first[at] = _moment(part["Y"], part["a"], part["b"], clock)
+
+
+def _taken(cells: pa.Array, at: npt.NDArray[np.int64]) -> pa.Array:
+    return cells if len(at) == len(cells) else cells.take(pa.array(at))
 
 
 def _number(digits: pa.Array, *, absent: int = -1) -> npt.NDArray[np.int64]:
@@ -215,12 +233,12 @@ def _month(names: pa.Array) -> npt.NDArray[np.int64]:
     return months
 
 
-def _clock(part: dict[str, pa.Array]) -> tuple[npt.NDArray[np.int64], type_mask]:
+def _clock(text: dict[str, pa.Array]) -> tuple[npt.NDArray[np.int64], type_mask]:
     """Return seconds since midnight, -1 for an impossible time, and where there is a time."""
-    hour, minute = _number(part["h"]), _number(part["mi"])
-    second = _number(part["s"], absent=0)
+    hour, minute = _number(text["h"]), _number(text["mi"])
+    second = _number(text["s"], absent=0)
     timed = hour >= 0
-    half = part.get("ap", pa.nulls(len(hour), pa.string()))
+    half = text.get("ap", pa.nulls(len(hour), pa.string()))
     before, after = (mask_of(pc.starts_with(half, letter)) for letter in "ap")
     twelve = before | after
     possible = np.where(twelve, (hour >= 1) & (hour <= _NOON), hour < _HOURS_OF_DAY)
@@ -268,7 +286,7 @@ def _moment(
 def _read_day_numbers(folded: pa.Array, readings: Readings, left: type_mask) -> None:
     """Read Excel's day numbers; a day has 86,400 s, and a part of one is rounded to seconds."""
     at = _matching(folded, _DAY_NUMBER, left)
-    days = folded.take(pa.array(at)).cast(pa.float64()).to_numpy(zero_copy_only=False)
+    days = _taken(folded, at).cast(pa.float64()).to_numpy(zero_copy_only=False)
     seconds = np.rint(days * 86_400).astype(np.int64)
     readings.known[at] = readings.day_number[at] = True
     readings.dated_only[at] = seconds % 86_400 == 0
@@ -278,7 +296,7 @@ def _read_day_numbers(folded: pa.Array, readings: Readings, left: type_mask) -> 
 def _read_unix(folded: pa.Array, readings: Readings, left: type_mask) -> None:
     for pattern, per_second in ((_UNIX_S, 1), (_UNIX_MS, 1000)):
         at = _matching(folded, pattern, left)
-        count = folded.take(pa.array(at)).cast(pa.float64()).to_numpy(zero_copy_only=False)
+        count = _taken(folded, at).cast(pa.float64()).to_numpy(zero_copy_only=False)
         seconds = np.floor(count / per_second).astype(np.int64)
         readings.known[at] = readings.unix[at] = readings.aware[at] = True
         readings.day_first[at] = readings.month_first[at] = seconds.astype("datetime64[s]")

@@ -21,6 +21,8 @@ from bulk_referrals.validator import dateforms, dayorder, zones
 from bulk_referrals.validator.columns import (
     filled,
     mask_of,
+    nulls,
+    pick,
     positions,
     quoted,
     spread,
@@ -34,7 +36,11 @@ from bulk_referrals.validator.findings import finding
 _CODE: Final = "bad-invited-on"
 _FIELD: Final = "invited_on"
 # The API's own form, `YYYYMMDDTHH:MM:SS.CODE`; an offset in it is ours to convert.
-_STAMPED: Final = r"^(?P<moment>\d{8}[Tt]\d\d:\d\d:\d\d(?:[Zz]|[+-]\d\d:?\d\d)?)\.(?P<code>.+)$"
+_STAMPED: Final = r"^\d{8}[Tt]\d\d:\d\d:\d\d\.."
+_STAMP_CHARS: Final = len("20240910T16:35:52")
+_STAMPED_ZONED: Final = (
+    r"^(?P<moment>\d{8}[Tt]\d\d:\d\d:\d\d\s?(?:[Zz]|[+-]\d\d:?\d\d))\.(?P<code>.+)$"
+)
 _SAMPLE_CELLS: Final = 20_000
 _EARLIEST: Final = np.datetime64("2000-01-01", "s")
 _AHEAD: Final = np.timedelta64(1, "D")  # clocks and zones differ; no more is plausible
@@ -136,13 +142,23 @@ def _moments(
 
 def _split(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return the moments without, and the codes of, cells in the API's own form."""
-    at = positions(mask_of(pc.match_substring_regex(cells, _STAMPED)))
-    if not len(at):
-        return cells, pa.chunked_array([pa.nulls(len(cells), pa.string())])
-    found = pc.extract_regex(cells.take(pa.array(at)).combine_chunks(), _STAMPED)
-    moment, code = (pa.chunked_array([found.field(name)]) for name in ("moment", "code"))
-    carried = spread([(at, code)], length=len(cells))
-    return pc.coalesce(spread([(at, moment)], length=len(cells)), cells), carried
+    plain = mask_of(pc.match_substring_regex(cells, _STAMPED))
+    zoned = ~plain & mask_of(pc.match_substring_regex(cells, _STAMPED_ZONED))
+    if not (plain.any() or zoned.any()):
+        return cells, nulls(len(cells))
+    cut, dotted = positions(plain), positions(zoned)
+    whole = pick(cells, cut)
+    found = pc.extract_regex(cells.take(pa.array(dotted)).combine_chunks(), _STAMPED_ZONED)
+    moments_of = [
+        (cut, pc.utf8_slice_codeunits(whole, 0, _STAMP_CHARS)),
+        (dotted, pa.chunked_array([found.field("moment")])),
+        (others := positions(~plain & ~zoned), pick(cells, others)),
+    ]
+    codes_of = [
+        (cut, pc.utf8_slice_codeunits(whole, _STAMP_CHARS + 1)),
+        (dotted, pa.chunked_array([found.field("code")])),
+    ]
+    return spread(moments_of, length=len(cells)), spread(codes_of, length=len(cells))
 
 
 def _read(written: pa.ChunkedArray) -> Readings:
@@ -261,7 +277,7 @@ def _number_notices(
             example = words(cells, here[:1])[0]
             day = _spoken(readings.day_first[here[0]])
             notices.append(
-                f"{places[table]}: {len(here):,} dates are bare numbers such as {example}; they "
-                f"were read as {what}, that one as {day}."
+                f"{places[table]}: bare numbers in the column of dates were read as {what} "
+                f"({len(here):,} of them; {example} as {day})."
             )
     return notices

@@ -128,8 +128,10 @@ def _notice(
 ) -> str:
     example, count = words(cells, undecided[:1])[0], len(undecided)
     if first is None:
+        dates = "1 date" if count == 1 else f"{count:,} dates"
         return (
-            f"{place}: in one column {why}, so {count:,} dates such as {example}, which could be "
-            "either, were refused; say --day-first or --month-first to read them."
+            f"{place}: in one column {why}. What could be either was refused ({dates}, such as "
+            f"{example}); say --day-first or --month-first to read it."
         )
+    why = why.replace(f"{example} in the same column", "that one")
     return f"{place}: dates such as {example} were read with the {first} first, {why}."

@@ -7,10 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from bulk_referrals.validator.columns import pick, type_positions
+from bulk_referrals.validator.columns import mask_of, pick, type_positions
 
 type_codes = npt.NDArray[np.int64]
+
+_PAIRS: Final = np.int64(2**31)
+_INT64_DIGITS: Final = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -51,13 +55,13 @@ def repeats(
         type_: text, of all invites.
         identifier_key: text, of all invites.
     """
-    campaign, referrer, channel, invitee = (
-        _codes(cells, ready) for cells in (campaign_token, referrer_key, type_, identifier_key)
+    asked = _paired(
+        _paired(_codes(campaign_token, ready), _codes(type_, ready)),
+        _codes(identifier_key, ready),
     )
-    asked = _paired(_paired(campaign, channel), invitee)
-    invite = _paired(asked, referrer)
-    repeated = pd.Series(invite).duplicated().to_numpy()
-    kept = np.flatnonzero(~repeated)  # the first of each code, and codes count in that order
+    invite = _paired(asked, _codes(referrer_key, ready))
+    repeated = ~_new(invite)
+    kept = np.flatnonzero(~repeated)  # the first of each invite, in the order of their numbers
     times = np.bincount(asked[kept], minlength=1)
     shared = kept[times[asked[kept]] > 1]
     return Repeats(
@@ -68,17 +72,41 @@ def repeats(
     )
 
 
-_CELLS_PER_CODE: Final = np.int64(2**31)
-
-
 def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
-    """Return the cells as numbers counted from 0 in the order of their first appearance."""
-    encoded = pick(cells, at).combine_chunks().dictionary_encode()
-    codes: type_codes = encoded.indices.to_numpy().astype(np.int64)
-    return codes
+    """Return the cells as numbers counted from 0, the same for the same text.
+
+    What is a number already, as the keys of mobiles are, serves as one; the rest is counted down
+    from -1, apart from them. A leading zero would be lost, and 19 digits may not fit.
+    """
+    text = pick(cells, at).combine_chunks()
+    short = pc.and_(pc.ascii_is_decimal(text), pc.less(pc.binary_length(text), _INT64_DIGITS))
+    plain = mask_of(pc.and_not(short, pc.starts_with(text, "0")))
+    values = np.empty(len(text), dtype=np.int64)
+    values[plain] = text.filter(pa.array(plain)).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    rest = text.filter(pa.array(~plain)).dictionary_encode().indices
+    values[~plain] = -1 - rest.to_numpy(zero_copy_only=False).astype(np.int64)
+    return _numbered(values)
+
+
+def _numbered(values: npt.NDArray[np.int64]) -> type_codes:
+    """Return the values as numbers counted from 0 in the order of first appearance."""
+    codes, _ = pd.factorize(values)
+    return codes.astype(np.int64)
 
 
 def _paired(one: type_codes, other: type_codes) -> type_codes:
-    """Return one number per pair, counted from 0 in the order of first appearance."""
-    codes, _ = pd.factorize(one * _CELLS_PER_CODE + other)
-    return codes.astype(np.int64)
+    """Return one number per pair, counted from 0 in the order of first appearance.
+
+    Both are below 2**31, since a frame of more lines would not fit in memory.
+    """
+    if not len(one) or not one.any():
+        return _numbered(other)
+    return _numbered(one * _PAIRS + other)
+
+
+def _new(codes: type_codes) -> npt.NDArray[np.bool_]:
+    """Return where a number that is counted in the order of first appearance appears first."""
+    highest = np.maximum.accumulate(codes)
+    mask = np.ones(len(codes), dtype=np.bool_)
+    mask[1:] = codes[1:] > highest[:-1]
+    return mask

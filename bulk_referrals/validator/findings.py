@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from bulk_referrals import codes
 from bulk_referrals.model import Outcome
-from bulk_referrals.validator.columns import nulls, spread, type_positions
+from bulk_referrals.validator.columns import nulls, sources, type_positions
 
 _TEXT: Final = ("code", "field", "reason", "advice")
 VERDICT_TEXT: Final = ("outcome", *_TEXT)
@@ -57,22 +57,32 @@ def joined(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Sorted by `at`: `code` and `field` of the first finding, `reason` a sentence that names
         every fault, `advice` what to do about each, said once.
     """
-    every = pd.concat(findings, ignore_index=True).sort_values("at", kind="stable")
-    several = every["at"].duplicated(keep=False)
-    grouped = every[several].groupby("at", sort=True)
-    merged = grouped.agg(
-        code=("code", "first"),
-        field=("field", "first"),
-        reason=("reason", "; also: ".join),
-        advice=("advice", _said_once),
-    ).reset_index()
-    whole = pd.concat([every[~several], merged], ignore_index=True)
-    whole["reason"] = [f"{clause[:1].upper()}{clause[1:]}." for clause in whole["reason"]]
-    return whole.sort_values("at", kind="stable", ignore_index=True)
+    every = pd.concat(findings, ignore_index=True)
+    whole, more = _in_turns(every)
+    reason, advice = (whole[name].to_numpy(copy=True) for name in ("reason", "advice"))
+    for at, later in more:
+        reason[at] += "; also: " + later["reason"].to_numpy()
+        pairs = zip(advice[at], later["advice"], strict=True)
+        advice[at] = [said if added in said else f"{said} {added}" for said, added in pairs]
+    whole["reason"] = [f"{clause[:1].upper()}{clause[1:]}." for clause in reason]
+    whole["advice"] = advice
+    return whole
 
 
-def _said_once(advice: pd.Series) -> str:
-    return " ".join(dict.fromkeys(advice))
+def _in_turns(
+    every: pd.DataFrame,
+) -> tuple[pd.DataFrame, list[tuple[type_positions, pd.DataFrame]]]:
+    """Return the first line of each invite, sorted, then the second ones, and so on.
+
+    Each later turn comes with the positions in the first to which its lines belong: few turns of
+    many lines are fast where many groups of few are slow.
+    """
+    every = every.sort_values("at", kind="stable", ignore_index=True)
+    turn = every.groupby("at").cumcount().to_numpy()
+    invite = np.cumsum(turn == 0) - 1
+    turns = range(1, int(turn.max(initial=0)) + 1)
+    first = every[turn == 0].reset_index(drop=True)
+    return first, [(invite[turn == n], every[turn == n]) for n in turns]
 
 
 def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str, pa.ChunkedArray]:
@@ -88,12 +98,13 @@ def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str,
     frames = [part.assign(outcome=outcome.value) for outcome, part in parts.items()]
     every = pd.concat(frames, ignore_index=True)
     at = every["at"].to_numpy(dtype=np.int64)
-    return {name: spread([(at, _text(every[name]))], length=length) for name in VERDICT_TEXT}
+    source = sources(at, length=length)
+    return {name: pa.chunked_array([_text(every[name]).take(source)]) for name in VERDICT_TEXT}
 
 
-def _text(column: pd.Series) -> pa.ChunkedArray:
+def _text(column: pd.Series) -> pa.Array:
     cells = [cell or None for cell in column]
-    return pa.chunked_array([pa.array(cells, pa.string())])
+    return pa.array(cells, pa.string())
 
 
 def warnings_column(
@@ -108,5 +119,9 @@ def warnings_column(
             "warning": pd.Series([text for _, texts in parts for text in texts], dtype=object),
         }
     )
-    said = every.groupby("at", sort=True)["warning"].agg("; ".join)
-    return spread([(said.index.to_numpy(dtype=np.int64), _text(said))], length=length)
+    first, more = _in_turns(every)
+    said = first["warning"].to_numpy(copy=True)
+    for at, later in more:
+        said[at] += "; " + later["warning"].to_numpy()
+    source = sources(first["at"].to_numpy(dtype=np.int64), length=length)
+    return pa.chunked_array([pa.array(said, pa.string()).take(source)])

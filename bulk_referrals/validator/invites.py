@@ -21,6 +21,7 @@ from bulk_referrals.validator.columns import (
     by_distinct,
     filled,
     mask_of,
+    pick,
     positions,
     quoted,
     trimmed,
@@ -35,10 +36,11 @@ _MOBILE, _EMAIL = ReferralType.MOBILE.value, ReferralType.EMAIL.value
 # What people write for the two types, letters only.
 _TYPE_WORDS: Final = {
     **dict.fromkeys(("mobile", "mobilephone", "mobilenumber", "mobileno", "mob"), _MOBILE),
-    **dict.fromkeys(("phone", "phonenumber", "cell", "cellphone", "cellular"), _MOBILE),
+    **dict.fromkeys(("phone", "phoneno", "phonenumber", "cell", "cellphone", "cellular"), _MOBILE),
     **dict.fromkeys(("telephone", "tel", "handphone", "sms", "text"), _MOBILE),
     **dict.fromkeys(("email", "emails", "emailaddress", "emailid", "mail"), _EMAIL),
 }
+_NUMBER: Final = r"^[^\p{L}]*\p{Nd}[^\p{L}]*$"  # a digit and no letter, in any script
 _TEXT_FIELDS: Final = tuple(name for name in FIELDS if name not in INVITEE_FIELDS)
 
 
@@ -109,7 +111,7 @@ def types(lines: pa.Table) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
     """
     typed, asked = lines["typed"], lines["asked"].to_numpy()
     declared = by_distinct(lines["type"], _type_named)
-    shown = _shown(typed, asked)
+    shown = _shown(typed, asked, settled=mask_of(pc.equal(declared, _MOBILE)))
     unsupported = positions(filled(lines["type"]) & ~filled(declared))
     differ = mask_of(pc.not_equal(declared, shown))
     against = positions(differ)
@@ -128,15 +130,17 @@ def _type_named(cell: str) -> str | None:
     return _TYPE_WORDS.get(re.sub(r"[^a-z]", "", cell.lower()))
 
 
-def _shown(typed: pa.ChunkedArray, asked: np.ndarray) -> pa.ChunkedArray:
-    """Return the type that the cell or its column shows; null where letters tell nothing."""
-    email = contacts.looks_like_email(typed)
-    number = pc.match_substring_regex(typed, r"^[^\p{L}]*\p{Nd}[^\p{L}]*$")
-    shown = pc.if_else(
-        pc.fill_null(email, fill_value=False),
-        _EMAIL,
-        pc.if_else(pc.fill_null(number, fill_value=False), _MOBILE, pa.scalar(None, pa.string())),
-    )
+def _shown(typed: pa.ChunkedArray, asked: np.ndarray, *, settled: type_mask) -> pa.ChunkedArray:
+    """Return the type that the cell or its column shows, null where it shows none.
+
+    A number contradicts only EMAIL: where MOBILE is `settled`, none need be looked for.
+    """
+    email = mask_of(contacts.looks_like_email(typed))
+    open_ = positions(~email & ~settled)
+    number = np.zeros(len(typed), dtype=np.bool_)
+    number[open_] = mask_of(pc.match_substring_regex(pick(typed, open_), _NUMBER))
+    shown = pc.if_else(pa.array(number), _MOBILE, pa.scalar(None, pa.string()))
+    shown = pa.chunked_array([pc.if_else(pa.array(email), _EMAIL, shown)])
     if not asked.any():
         return shown
     shown = pc.if_else(pa.array(asked == 1), _MOBILE, shown)

@@ -32,7 +32,6 @@ from bulk_referrals.validator.tokens import Regions
 
 type_warnings = list[tuple[type_positions, list[str]]]
 
-_IDENTIFIER_MAX_CHARS: Final = 100  # the platform's column, varchar(100)
 _NOUN: Final = {ReferralType.MOBILE: "mobile", ReferralType.EMAIL: "e-mail address"}
 
 
@@ -112,10 +111,7 @@ def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules
         field="identifier",
         reason="the row names nobody to invite",
     )
-    findings = [missing]
-    for part in read:
-        fields = np.array(INVITEE_FIELDS)[asked[part.where]]
-        findings += [_bad_invitees(part, typed, fields), _too_long(part, typed, fields)]
+    findings = [missing, *(_bad_invitees(part, typed, asked) for part in read)]
     return _people(typed, types, read, findings, whose="the invitee's")
 
 
@@ -191,14 +187,14 @@ def _bad_referrers(part: _Read, typed: pa.ChunkedArray) -> pd.DataFrame:
     )
 
 
-def _bad_invitees(part: _Read, typed: pa.ChunkedArray, fields: np.ndarray) -> pd.DataFrame:
+def _bad_invitees(part: _Read, typed: pa.ChunkedArray, asked: np.ndarray) -> pd.DataFrame:
     local = positions(filled(part.contacts.problem))
     at, noun = part.where[local], _NOUN[part.type]
     told = zip(words(typed, at), words(part.contacts.problem, local), strict=True)
     return finding(
         at,
         code="1701",
-        field=fields[local].tolist(),
+        field=[INVITEE_FIELDS[which] for which in asked[at].tolist()],
         reason=[f"{quoted(cell)} is not a valid {noun}: {problem}" for cell, problem in told],
         advice=_advice(part, local),
     )
@@ -206,23 +202,6 @@ def _bad_invitees(part: _Read, typed: pa.ChunkedArray, fields: np.ndarray) -> pd
 
 def _advice(part: _Read, local: type_positions) -> list[str]:
     return words(part.contacts.advice, local)
-
-
-def _too_long(part: _Read, typed: pa.ChunkedArray, fields: np.ndarray) -> pd.DataFrame:
-    length = pc.fill_null(pc.utf8_length(part.contacts.value), 0)
-    local = positions(mask_of(pc.greater(length, _IDENTIFIER_MAX_CHARS)))
-    at = part.where[local]
-    told = zip(words(typed, at), length.take(pa.array(local)).to_pylist(), strict=True)
-    return finding(
-        at,
-        code="1701",
-        field=fields[local].tolist(),
-        reason=[
-            f"{quoted(cell)} has {count} characters; the platform keeps {_IDENTIFIER_MAX_CHARS}"
-            for cell, count in told
-        ],
-        advice="Ask the invitee for a shorter address.",
-    )
 
 
 def _warned(part: _Read, whose: str) -> tuple[type_positions, list[str]]:
