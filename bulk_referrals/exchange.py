@@ -75,15 +75,16 @@ class Answer:
         request_id: `X-Cap-Requestid`; "" where absent.
         retry_after: the header as it came; "" where absent.
         status: the request's own verdict; None when the body could not be read.
-        levels: for each part, for each of its invites, what the lower levels say; None when the
-            answer names customers, but not this part's.
+        levels: for each part, for each of its invites, what the lower levels say; None for a part
+            when the answer names customers, but not this one, and for an invite when it lists
+            others in its place.
     """
 
     http_status: int
     request_id: str = ""
     retry_after: str = ""
     status: Status | None = None
-    levels: tuple[tuple[Levels, ...] | None, ...] = ()
+    levels: tuple[tuple[Levels | None, ...] | None, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from bulk_referrals.exchange import Answer, Levels, Part, ReadBack, Status
+from bulk_referrals.exchange import Answer, Invite, Levels, Part, ReadBack, Status
 from bulk_referrals.model import ReferralType
 
 _DIGITS_MATCHED: Final = 7  # fewer digits in common do not show that two mobiles are the same
@@ -45,18 +45,30 @@ def _customer(part: Part) -> dict[str, Any]:
     }
 
 
+# (type, identifier) -> the verdicts that an answer lists on it, in order.
+_Listed = dict[tuple[str, str], deque[Status | None]]
+
 # --- reading -------------------------------------------------------------------------------
 
 
 def _as_list(value: object) -> object:
-    if value is None:
+    if value is None or value == "":
         return []
     return value if isinstance(value, list) else [value]
+
+
+def _as_object(value: object) -> object:
+    # Servers in PHP write an empty object as [] or "", and a lone one may stand in an array.
+    if value in ("", []):
+        return None
+    return value[0] if isinstance(value, list) and len(value) == 1 else value
 
 
 def _as_text(value: object) -> object:
     if value is None:
         return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value) if isinstance(value, int | float) else value
 
 
@@ -67,6 +79,7 @@ def _as_success(value: object) -> object:
 
 
 Text = Annotated[str, BeforeValidator(_as_text)]
+Lone = BeforeValidator(_as_object)
 
 
 class _Read(BaseModel):
@@ -90,7 +103,7 @@ def _plain(status: _Status | None) -> Status | None:
 
 class _Referral(_Read):
     identifier: Text = ""
-    status: _Status | None = None
+    status: Annotated[_Status | None, Lone] = None
 
 
 class _ReferralType(_Read):
@@ -109,9 +122,9 @@ class _Customer(_Read):
     mobile: Text = ""
     email: Text = ""
     referral_code: Text = ""
-    referrals: _ReferralTypes | None = None
-    invitees: _ReferralTypes | None = None
-    item_status: _Status | None = None
+    referrals: Annotated[_ReferralTypes | None, Lone] = None
+    invitees: Annotated[_ReferralTypes | None, Lone] = None
+    item_status: Annotated[_Status | None, Lone] = None
 
 
 class _Customers(_Read):
@@ -119,8 +132,8 @@ class _Customers(_Read):
 
 
 class _Response(_Read):
-    status: _Status | None = None
-    customers: _Customers | None = None
+    status: Annotated[_Status | None, Lone] = None
+    customers: Annotated[_Customers | None, Lone] = None
     customer: Annotated[list[_Customer], BeforeValidator(_as_list)] = Field(default_factory=list)
 
 
@@ -167,36 +180,65 @@ def read_answer(
 
 def _match(
     part: Part, customers: Sequence[_Customer], *, alone: bool
-) -> tuple[Levels, ...] | None:
+) -> tuple[Levels | None, ...] | None:
     """Return the lower levels for one part; None when others are named and this one is not."""
     if not customers:
         return tuple(Levels(referral=None, customer=None) for _ in part.invites)
     mine = [customer for customer in customers if _same_referrer(part, customer)]
+    if len(mine) > 1:  # one mobile may be the tail of another country's
+        mine = [c for c in mine if _digits(c.mobile) == _digits(part.referrer_key)] or mine
     if not mine and alone and len(customers) == 1 and not _named(customers[0]):
         mine = [customers[0]]
     if not mine:
         return None
-    listed: dict[tuple[str, str], deque[Status | None]] = defaultdict(deque)
+    listed: _Listed = defaultdict(deque)
     for customer in mine:
         for kind in customer.referrals.referral_type if customer.referrals else []:
             for referral in kind.referral:
                 key = (kind.type.strip().upper(), referral.identifier.strip())
                 listed[key].append(_plain(referral.status))
     own = next((status for c in mine if (status := _plain(c.item_status))), None)
+    levels = [_take(listed, part, invite, own) for invite in part.invites]
+    strangers = [key for key, verdicts in listed.items() if verdicts]
+    if not strangers:
+        return tuple(level or Levels(referral=None, customer=own) for level in levels)
+    if len(strangers) > len(part.invites):
+        return tuple(levels)  # not an answer to this request: no use comparing each with each
     return tuple(
-        Levels(referral=_take(listed, part.type, invite.identifier), customer=own)
-        for invite in part.invites
+        level or _take_respelled(listed, part, invite, own)
+        for level, invite in zip(levels, part.invites, strict=True)
     )
 
 
-def _take(
-    listed: dict[tuple[str, str], deque[Status | None]], kind: str, identifier: str
-) -> Status | None:
-    """Take the next verdict on this identifier: one sent twice is answered twice."""
-    for key in ((kind, identifier), ("", identifier)):
+def _take(listed: _Listed, part: Part, invite: Invite, own: Status | None) -> Levels | None:
+    """Take the next verdict on an invite that came back as sent: sent twice, answered twice."""
+    for key in ((part.type, invite.identifier), ("", invite.identifier)):
         if listed.get(key):
-            return listed[key].popleft()
+            return Levels(referral=listed[key].popleft(), customer=own)
     return None
+
+
+def _take_respelled(
+    listed: _Listed, part: Part, invite: Invite, own: Status | None
+) -> Levels | None:
+    """Take the verdict on an invite that came back in another spelling.
+
+    None where there is none: a stranger is listed that may be this invite, so its customer's
+    verdict cannot be taken for its own.
+    """
+    for (kind, identifier), verdicts in listed.items():
+        same = kind in {part.type, ""} and _same_invitee(
+            part.type, invite.identifier_key, identifier
+        )
+        if verdicts and same:
+            return Levels(referral=verdicts.popleft(), customer=own)
+    return None
+
+
+def _same_invitee(kind: str, identifier_key: str, listed: str) -> bool:
+    if kind == ReferralType.MOBILE:
+        return same_mobile(identifier_key, listed)
+    return listed.casefold() == identifier_key.casefold()
 
 
 def _named(customer: _Customer) -> bool:
@@ -254,12 +296,7 @@ def read_back(body: bytes, part: Part, *, http_status: int, retry_after: str) ->
 
 def lists(seen: ReadBack, kind: str, identifier_key: str) -> bool:
     """Tell whether a read-back lists an invitee, however the platform spells it."""
-    if kind == ReferralType.MOBILE:
-        return any(
-            of in {kind, ""} and same_mobile(identifier_key, listed)
-            for of, listed in seen.invitees
-        )
     return any(
-        of in {kind, ""} and listed.casefold() == identifier_key.casefold()
+        of in {kind, ""} and _same_invitee(kind, identifier_key, listed)
         for of, listed in seen.invitees
     )

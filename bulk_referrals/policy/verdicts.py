@@ -41,6 +41,9 @@ class Finding:
     message: str = ""
 
 
+_LOST: Final = Finding(verdict=Verdict.READ_BACK, code="no-answer")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judgement:
     """An answer, judged.
@@ -84,7 +87,9 @@ def judge(answer: Answer, parts: Sequence[Part]) -> Judgement:
     """
     code = _request_code(answer)
     spoken = any(
-        level.referral or level.customer for part in answer.levels for level in part or ()
+        level and (level.referral or level.customer)
+        for part in answer.levels
+        for level in part or ()
     )
     overall = _finding_of_request(answer, code)
     findings = tuple(
@@ -96,17 +101,17 @@ def judge(answer: Answer, parts: Sequence[Part]) -> Judgement:
 
 
 def _findings_of_part(
-    part: Part, levels: tuple[Levels, ...] | None, *, overall: Finding, spoken: bool
+    part: Part, levels: tuple[Levels | None, ...] | None, *, overall: Finding, spoken: bool
 ) -> tuple[Finding, ...]:
     if levels is None:
-        if spoken:  # the answer tells of other customers: it cannot be taken to tell of this one
-            lost = Finding(verdict=Verdict.READ_BACK, code="no-answer")
-            return tuple(lost for _ in part.invites)
-        return tuple(overall for _ in part.invites)
-    return tuple(
-        _finding_of_item(nearest) if (nearest := level.referral or level.customer) else overall
-        for level in levels
-    )
+        # An answer that tells of other customers cannot be taken to tell of this one.
+        return tuple(_LOST if spoken else overall for _ in part.invites)
+    return tuple(_LOST if level is None else _nearest(level, overall) for level in levels)
+
+
+def _nearest(level: Levels, overall: Finding) -> Finding:
+    status = level.referral or level.customer
+    return _finding_of_item(status) if status else overall
 
 
 def _request_code(answer: Answer) -> str:
