@@ -140,8 +140,6 @@ def _ending(finished: "Finished", *, verbose: bool) -> Iterable[str]:
     yield ""
     for task in summary.tasks[:3]:
         yield f"→ {task.what} {task.how}"
-    if report.resume_command:
-        yield f"→ {report.stop_reason} Go on with: {report.resume_command}"
     yield ""
     yield from (f"  {name:<14}  {path}" for name, path in finished.outputs.items())
 
