@@ -65,7 +65,6 @@ def validate(loaded_rows: pd.DataFrame, rules: Rules, *, places: Sequence[str]) 
         positions(left),
         campaign_token=checks.campaign_token,
         referrer_key=checks.referrers.key,
-        type_=checks.invitees.type,
         identifier_key=checks.invitees.key,
     )
     repeated = _repeated(lines, repeats, places)

@@ -40,25 +40,20 @@ def repeats(
     *,
     campaign_token: pa.ChunkedArray,
     referrer_key: pa.ChunkedArray,
-    type_: pa.ChunkedArray,
     identifier_key: pa.ChunkedArray,
 ) -> Repeats:
     """Find what stands more than once; the first of each stays.
 
-    Two invites are the same when campaign token, referrer, type and identifier are. The
-    referrer's own type follows from its key: digits or an address.
+    Two invites are the same when campaign token, referrer, type and identifier are. The types
+    follow from the keys: digits for a mobile, an address for an e-mail.
 
     Args:
         ready: positions of the invites to compare, ascending; their keys are not null.
         campaign_token: text, of all invites.
         referrer_key: text, of all invites.
-        type_: text, of all invites.
         identifier_key: text, of all invites.
     """
-    asked = _paired(
-        _paired(_codes(campaign_token, ready), _codes(type_, ready)),
-        _codes(identifier_key, ready),
-    )
+    asked = _paired(_codes(campaign_token, ready), _codes(identifier_key, ready))
     invite = _paired(asked, _codes(referrer_key, ready))
     repeated = ~_new(invite)
     kept = np.flatnonzero(~repeated)  # the first of each invite, in the order of their numbers
@@ -73,7 +68,7 @@ def repeats(
 
 
 def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
-    """Return the cells as numbers counted from 0, the same for the same text.
+    """Return the cells as numbers counted from 0 in the order of first appearance.
 
     What is a number already, as the keys of mobiles are, serves as one; the rest is counted down
     from -1, apart from them. A leading zero would be lost, and 19 digits may not fit.
@@ -81,10 +76,13 @@ def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
     text = pick(cells, at).combine_chunks()
     short = pc.and_(pc.ascii_is_decimal(text), pc.less(pc.binary_length(text), _INT64_DIGITS))
     plain = mask_of(pc.and_not(short, pc.starts_with(text, "0")))
+    rest = text.filter(pa.array(~plain)) if plain.any() else text
+    codes: type_codes = rest.dictionary_encode().indices.to_numpy().astype(np.int64)
+    if not plain.any():
+        return codes
     values = np.empty(len(text), dtype=np.int64)
     values[plain] = text.filter(pa.array(plain)).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    rest = text.filter(pa.array(~plain)).dictionary_encode().indices
-    values[~plain] = -1 - rest.to_numpy(zero_copy_only=False).astype(np.int64)
+    values[~plain] = -1 - codes
     return _numbered(values)
 
 
@@ -99,8 +97,8 @@ def _paired(one: type_codes, other: type_codes) -> type_codes:
 
     Both are below 2**31, since a frame of more lines would not fit in memory.
     """
-    if not len(one) or not one.any():
-        return _numbered(other)
+    if not one.any():
+        return other
     return _numbered(one * _PAIRS + other)
 
 
