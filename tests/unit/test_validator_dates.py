@@ -87,7 +87,7 @@ def test_what_a_form_leaves_out_is_zero(cell: str, stamp: str) -> None:
         ("soon", "'soon' is not a date that can be read"),
         ("2024", "'2024' is not a date that can be read"),
         ("16:35", "'16:35' is not a date that can be read"),
-        ("10 Sep 2024 16:35 IST", "'10 Sep 2024 16:35 IST' is not a date that can be read"),
+        ("10 Sep 2024 16:35 CEST", "'10 Sep 2024 16:35 CEST' is not a date that can be read"),
         ("2024-02-30", "'2024-02-30' is no day of the calendar or no time of the day"),
         ("2023-02-29 10:00:00", "'2023-02-29 10:00:00' is no day of the calendar or no time of"),
         ("2024-09-10 24:00", "'2024-09-10 24:00' is no day of the calendar or no time of the day"),
