@@ -21,7 +21,7 @@ _STATES = {
 def add_codes(book: Any, summary: Summary, looks: dict[str, Any]) -> None:  # noqa: ANN401
     """Add the sheet Codes: every code that occurs, in plain words, the accepted ones first."""
     sheet = book.add_worksheet("Codes")
-    _head(sheet, looks, ("Code", 18), ("Invites", 12), ("What it means", 60), ("What to do", 80))
+    _head(sheet, looks, ("Code", 26), ("Invites", 12), ("What it means", 60), ("What to do", 80))
     # The chart of what went wrong on the sheet Summary counts on "1000" standing first.
     ordered = sorted(summary.codes.items(), key=lambda entry: entry[0] != "1000")
     for row, (code, number) in enumerate(ordered, start=1):

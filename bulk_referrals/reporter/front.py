@@ -10,10 +10,11 @@ from bulk_referrals.reporter.long_sheets import print_well
 from bulk_referrals.reporter.palette import INK, LINE, MUTED, SOLID
 from bulk_referrals.summary import NEEDS_A_PERSON, READING_ORDER, Summary, words
 
-# Characters per column: margin, chip, figure, share, text, text, code.
-_WIDTHS: Final = (2, 16, 11, 10, 56, 56, 14)
+# Characters per column: margin, chip, figure, share or code, text, text, the rest of that text.
+_WIDTHS: Final = (2, 16, 11, 16, 60, 60, 12)
 _LAST: Final = len(_WIDTHS) - 1
 _TOP_REASONS: Final = 5
+_FIGURES: Final = {"Invites", "Share", "Rows", "Accepted", "Ready to send", "Need you"}
 _LINE_POINTS: Final = 16
 
 
@@ -38,7 +39,7 @@ class Cursor:
     def heading(self, *names: str) -> None:
         """Write a table's heading from the second column on."""
         for place, name in enumerate(names, start=1):
-            right = place in {2, 3} and name != ""
+            right = name in _FIGURES
             self.sheet.write_string(
                 self.row, place, name, self.looks["header_right" if right else "header"]
             )
@@ -55,7 +56,7 @@ class Cursor:
 
     def next(self, *texts: tuple[str, int]) -> None:
         """Make the row high enough for texts in so many characters of width, and go on."""
-        lines = max((math.ceil(len(text) * 1.08 / width) for text, width in texts), default=1)
+        lines = max((math.ceil(len(text) / width) for text, width in texts), default=1)
         self.sheet.set_row(self.row, _LINE_POINTS * max(lines, 1) + 6)
         self.row += 1
 
@@ -112,12 +113,11 @@ def _tasks(cursor: Cursor, summary: Summary) -> None:
     if not summary.tasks:
         cursor.wide(1, _LAST, "Nothing. Everything is done.", "good")
         cursor.next()
-    for number, task in enumerate(summary.tasks, start=1):
-        look = f"chip_{task.outcome}" if task.outcome else "line_bold"
-        cursor.wide(1, 1, str(number), look)
+    for task in summary.tasks:
+        cursor.wide(1, 1, task.label, f"chip_{task.outcome}" if task.outcome else "chip")
         cursor.wide(2, 4, task.what, "line_bold")
         cursor.wide(5, _LAST, task.how, "line")
-        cursor.next((task.what, 70), (task.how, 68))
+        cursor.next((task.what, 80), (task.how, 66))
 
 
 def _outcomes(cursor: Cursor, report: RunReport, summary: Summary) -> int:
@@ -155,7 +155,7 @@ def _outcome_chart(book: Any, cursor: Cursor, first: int) -> None:  # noqa: ANN4
         }
     )
     _bare(chart, "Invites by outcome")
-    chart.set_size({"width": 485, "height": 285})
+    chart.set_size({"width": 500, "height": 285})
     cursor.sheet.insert_chart(
         first - 1, 5, chart, {"x_offset": 14, "y_offset": 0, "description": "Invites by outcome"}
     )
@@ -182,7 +182,7 @@ def _reasons(cursor: Cursor, report: RunReport, summary: Summary) -> None:
         cursor.wide(3, 3, reason.code, "line")
         cursor.wide(4, 4, reason.title, "line_bold")
         cursor.wide(5, _LAST, reason.advice, "line")
-        cursor.next((reason.code, 9), (reason.title, 52), (reason.advice, 68))
+        cursor.next((reason.code, 16), (reason.title, 56), (reason.advice, 66))
     more = len(summary.reasons) - _TOP_REASONS
     if more > 0:
         rows = sum(reason.rows for reason in summary.reasons[_TOP_REASONS:])
@@ -223,7 +223,7 @@ def _code_chart(book: Any, shown: int, *, skipped: bool) -> Any:  # noqa: ANN401
         }
     )
     _bare(chart, "What kept invites from being accepted")
-    chart.set_size({"width": 655, "height": 285})
+    chart.set_size({"width": 700, "height": 285})
     return chart
 
 
@@ -246,7 +246,7 @@ def _time_chart(book: Any, steps: int) -> Any:  # noqa: ANN401
         {"num_format": "#,##0", "major_gridlines": {"visible": True, "line": {"color": LINE}}}
     )
     chart.set_chartarea({"border": {"color": LINE}})
-    chart.set_size({"width": 485, "height": 285})
+    chart.set_size({"width": 500, "height": 285})
     return chart
 
 

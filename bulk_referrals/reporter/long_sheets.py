@@ -100,6 +100,7 @@ def _dress(sheet: Any, grid: Grid, looks: dict[str, Any], rows: int) -> None:  #
         sheet.set_tab_color(grid.colour)
     if not rows:
         sheet.write_string(1, 0, grid.when_empty, looks["good_line"])
+    sheet.hide_gridlines(2)  # the cells draw finer ones
     print_well(sheet, repeat_heading=True)
 
 

@@ -56,16 +56,24 @@ def words(outcome: Outcome, *, sending: bool) -> Words:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One thing to do: what is the matter and how to go about it, a sentence each."""
+    """One thing to do.
 
+    Attributes:
+        label: a word or two for what it is about.
+        outcome: of the invites that it is about; None where it is about the whole run.
+        what: what is the matter, a sentence.
+        how: how to go about it, a sentence.
+    """
+
+    label: str
     outcome: Outcome | None
     what: str
     how: str
 
 
-def count(number: int, one: str, many: str = "") -> str:
+def count(number: int, noun: str) -> str:
     """Return the number with its noun: `1 row`, `2,000 rows`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
 def headline(report: RunReport, outcomes: Mapping[str, int]) -> str:
@@ -80,7 +88,8 @@ def headline(report: RunReport, outcomes: Mapping[str, int]) -> str:
     told = [_told(main, outcomes[main], sending=report.sending)]
     told += [_told(it, outcomes[it], sending=True) for it in others if outcomes[it]]
     left_out = sum(outcomes[outcome] for outcome in LEFT_OUT)
-    told += [f"{left_out:,} {_be(left_out)} left out on purpose"] if left_out else []
+    verb = _was(left_out) if report.sending else "will be"
+    told += [f"{left_out:,} {verb} left out on purpose"] if left_out else []
     opening = "Of" if report.sending else "Nothing was sent, this was a check: of"
     return f"{opening} {count(invites, 'invite')}, {_listed(told)}."
 
@@ -100,6 +109,10 @@ def _told(outcome: Outcome, number: int, *, sending: bool) -> str:
 
 def _be(number: int) -> str:
     return "is" if number == 1 else "are"
+
+
+def _was(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _listed(parts: Sequence[str]) -> str:
@@ -123,11 +136,13 @@ def tasks(
         warnings: invites with a warning.
         to_fix: the names of the files with the rows to correct.
     """
+    waiting = outcomes[Outcome.NOT_SENT]
+    stopped = _stopped(report, waiting)
     found = [
         _unbalanced(imbalance),
-        _stopped(report),
+        stopped,
         *(_by_hand(outcome, outcomes[outcome], to_fix) for outcome in NEEDS_A_PERSON),
-        _waiting(report, outcomes[Outcome.NOT_SENT]),
+        None if stopped else _waiting(report, waiting),
         _look(warnings),
     ]
     return tuple(task for task in found if task is not None)
@@ -137,19 +152,23 @@ def _unbalanced(imbalance: str) -> Task | None:
     if not imbalance:
         return None
     return Task(
+        label="Books",
         outcome=None,
         what=f"The books do not balance: {imbalance}.",
         how="Do not rely on this report. Keep the whole folder and ask for support.",
     )
 
 
-def _stopped(report: RunReport) -> Task | None:
+def _stopped(report: RunReport, waiting: int) -> Task | None:
     if not report.stop_reason and report.state in {RunState.CHECKED, RunState.FINISHED}:
         return None
+    reason = report.stop_reason or "The run ended before it was through."
+    unsent = f" {count(waiting, 'invite')} {_was(waiting)} not sent." if waiting else ""
     return Task(
-        outcome=None,
-        what=report.stop_reason or "The run ended before it was through.",
-        how=_going_on(report) or "Nothing is left to send.",
+        label="Stopped",
+        outcome=Outcome.NOT_SENT if waiting else None,
+        what=reason + unsent,
+        how=_going_on(report) or "Have the same files run again: nobody is invited twice.",
     )
 
 
@@ -166,33 +185,40 @@ def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | Non
         what = f"{invites} may have reached the platform, but no answer confirmed it."
         how = (
             "Look each one up on the platform before inviting again. They stand first on the "
-            "sheet To fix, and are never sent again on their own."
+            "sheet To fix of report.xlsx, and are never sent again on their own."
         )
     elif outcome is Outcome.FAILED:
         what = f"{invites} {was} refused by the platform."
         how = f"The reasons below say what to change. The rows are in {files}."
     else:
         what = f"{invites} {has} something to correct and did not go out."
-        how = f"Correct the rows in {files}, save it, and run that file as it is."
-    return Task(outcome=outcome, what=what, how=how)
+        again = "it is" if len(to_fix) == 1 else "they are"
+        how = f"Correct the rows in {files}, save, and have that run as {again}."
+    return Task(label=_WORDS[outcome].label, outcome=outcome, what=what, how=how)
 
 
 def _waiting(report: RunReport, number: int) -> Task | None:
     if not number:
         return None
+    label = words(Outcome.NOT_SENT, sending=report.sending).label
     if not report.sending:
-        what = f"{count(number, 'invite')} {_be(number)} ready to send."
-        return Task(outcome=Outcome.NOT_SENT, what=what, how="Have the same files run.")
-    what = f"{count(number, 'invite')} {'was' if number == 1 else 'were'} not sent."
-    how = _going_on(report) or "Have the same files run again: what was accepted is not repeated."
-    return Task(outcome=Outcome.NOT_SENT, what=what, how=how)
+        what, how = (
+            f"{count(number, 'invite')} {_be(number)} ready to send.",
+            "Have the files run.",
+        )
+    else:
+        what = f"{count(number, 'invite')} {_was(number)} not sent."
+        again = "Have the same files run again: nobody is invited twice."
+        how = _going_on(report) or again
+    return Task(label=label, outcome=Outcome.NOT_SENT, what=what, how=how)
 
 
 def _look(number: int) -> Task | None:
     if not number:
         return None
     what = f"{count(number, 'invite')} {'deserves' if number == 1 else 'deserve'} a look."
-    return Task(outcome=None, what=what, how="Nothing stopped them; the sheet Warnings says why.")
+    how = "Nothing stopped them. The sheet Warnings of report.xlsx says what is odd."
+    return Task(label="Warnings", outcome=None, what=what, how=how)
 
 
 def books(report: RunReport, imbalance: str) -> str:
