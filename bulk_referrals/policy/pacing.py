@@ -75,12 +75,15 @@ class Pace:
         slowness: 1 at full speed, up to 64; the interval's factor.
         next_at: monotonic seconds of the next free beat.
         slowed_at: monotonic seconds when it last slowed down.
+        held_until: monotonic seconds until which the platform asked for quiet; a beat that was
+            taken before it asked is not to be used before then.
     """
 
     rate_per_min: float | None
     slowness: float = 1.0
     next_at: float = 0.0
     slowed_at: float = float("-inf")
+    held_until: float = float("-inf")
 
     def interval_s(self) -> float:
         """Return the seconds between two beats as things stand."""
@@ -115,7 +118,9 @@ class Pace:
         if left_at >= self.slowed_at:
             self.slowness = min(self.slowness * 2.0, _SLOWEST)
             self.slowed_at = now
-        self.next_at = max(self.next_at, now + (wait_s or 0.0))
+        if wait_s:
+            self.held_until = max(self.held_until, now + wait_s)
+        self.next_at = max(self.next_at, now, self.held_until)
 
     def succeeded(self) -> None:
         """Win back a little speed."""

@@ -67,6 +67,8 @@ _PARTLY: Final = "201"
 _DONE: Final = "1000"
 _NOT_PROCESSED: Final = frozenset({"401", "403", "404", "405", "415", "429", "461", "517", "521"})
 _STOPPING: Final = frozenset({"403", "404", "405", "415"})
+# These mean this at the level of the request only: sent again for an item, they would never end.
+_OF_REQUESTS: Final = _STOPPING | {"401"}
 _SLOWING: Final = frozenset({"429", "517"})
 _TOO_LARGE: Final = frozenset({"1060", "413"})
 _UNSURE: Final = frozenset({"1222", "408", _PARTLY})
@@ -153,7 +155,7 @@ def _finding_of_item(status: Status) -> Finding:
 
 def _verdict_of_code(code: str, *, item: bool = False) -> Verdict:
     """Look a code up; one that the reference does not list is reported as it came."""
-    if code in _NOT_PROCESSED:
+    if code in _NOT_PROCESSED and not (item and code in _OF_REQUESTS):
         return Verdict.AGAIN
     if code in _TOO_LARGE:
         return Verdict.SPLIT

@@ -2,8 +2,11 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Final
 
 from bulk_referrals.policy import Pace
+
+_ROUNDING_S: Final = 0.001
 
 
 class Throttle:
@@ -20,15 +23,18 @@ class Throttle:
 
     async def turn(self) -> bool:
         """Wait for the next beat; False when the run has stopped, and nothing may leave."""
-        if self._stopped.is_set():
-            return False
-        wait_s = self.pace.take(asyncio.get_running_loop().time())
-        if wait_s > 0:
+        now = asyncio.get_running_loop().time
+        beat = now() + self.pace.take(now())
+        while not self._stopped.is_set():
+            if beat < self.pace.held_until - _ROUNDING_S:  # asked for quiet while this one waited
+                beat = now() + self.pace.take(now())
+            if (wait_s := beat - now()) <= 0:
+                return True
             self.waited_s += wait_s
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
                     await self._stopped.wait()
-        return not self._stopped.is_set()
+        return False
 
     def stop(self) -> None:
         """Let nothing more leave."""

@@ -1,0 +1,66 @@
+"""The gate that every request passes."""
+
+import asyncio
+
+import pytest
+from virtual_time import now, run
+
+from bulk_referrals.policy import Pace
+from bulk_referrals.sender.throttle import Throttle
+
+
+async def passed(throttle: Throttle, turns: int) -> list[float]:
+    """When so many requests, all ready now, may leave."""
+
+    async def one() -> float:
+        assert await throttle.turn()
+        return now()
+
+    return sorted(await asyncio.gather(*(one() for _ in range(turns))))
+
+
+def test_requests_leave_at_the_pace() -> None:
+    async def scene() -> list[float]:
+        return await passed(Throttle(Pace(rate_per_min=300)), 4)
+
+    first, *others = run(scene())
+    assert others == pytest.approx([first + n * 0.2 / 0.985 for n in (1, 2, 3)], abs=0.06)
+
+
+def test_time_spent_waiting_is_counted() -> None:
+    async def scene() -> float:
+        throttle = Throttle(Pace(rate_per_min=60))
+        await passed(throttle, 2)
+        return throttle.waited_s
+
+    assert run(scene()) == pytest.approx(60 / 60 / 0.985, abs=0.06)
+
+
+def test_requests_already_waiting_keep_the_quiet_that_another_was_asked_for() -> None:
+    async def scene() -> list[float]:
+        throttle = Throttle(Pace(rate_per_min=600))
+        waiting = asyncio.create_task(passed(throttle, 8))
+        await asyncio.sleep(0.25)
+        throttle.pace.refused(now(), left_at=0.0, wait_s=60.0)
+        return await waiting
+
+    left = run(scene())
+    assert [moment < 1 for moment in left[:3]] == [True] * 3
+    assert min(left[3:]) >= 60.25
+    assert busiest(left[3:], 0.19) == 1
+
+
+def busiest(left: list[float], window_s: float) -> int:
+    return max(sum(1 for other in left if 0 <= other - one < window_s) for one in left)
+
+
+def test_whoever_waits_is_let_go_when_the_run_stops() -> None:
+    async def scene() -> tuple[list[bool], float]:
+        throttle = Throttle(Pace(rate_per_min=1))
+        assert await throttle.turn()
+        waiting = asyncio.gather(*(throttle.turn() for _ in range(3)))
+        await asyncio.sleep(1)
+        throttle.stop()
+        return [*await waiting, await throttle.turn()], now()
+
+    assert run(scene()) == ([False] * 4, 1.0)
