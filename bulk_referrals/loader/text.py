@@ -6,8 +6,8 @@ line `sep=;`, so neither is it counted.)
 
 A row with fewer cells than the header lacks its last ones: exporters drop trailing empty cells,
 so they are read as empty. Only a last row without a line end is refused then: the file was cut
-off. A row with more cells is refused, unless what is beyond the header is empty. So a cell is
-never read under another column's name.
+off. A row with more cells is refused, unless the file's usual rows are that wide and what is
+beyond the header is empty. So a cell is never read under another column's name.
 """
 
 import csv
@@ -171,7 +171,8 @@ def _body(
         joined = pa.py_buffer("\n".join(texts).encode())
         rows = _parse(path, joined, head.delimiter, width, None)
         groups.append((rows, np.array(ragged.positions[width], dtype=np.int64)))
-    return _merge(groups, header_width, cut_off=body[-1] not in b"\r\n")
+    usual_width = max(header_width, expected)
+    return _merge(groups, header_width, usual_width, cut_off=body[-1] not in b"\r\n")
 
 
 def _parse(
@@ -234,6 +235,7 @@ def _pyarrow(
 def _merge(
     groups: list[tuple[pa.Table, Positions | None]],
     header_width: int,
+    usual_width: int,
     *,
     cut_off: bool,
 ) -> tuple[pa.Table, tuple[Flaw, ...]]:
@@ -242,6 +244,7 @@ def _merge(
     Args:
         groups: rows of one width, with their positions in the file; None: all other positions.
         header_width: columns of the header.
+        usual_width: cells of the file's usual rows, at least those of the header.
         cut_off: the last row has no line end.
     """
     total = sum(rows.num_rows for rows, _ in groups)
@@ -254,7 +257,8 @@ def _merge(
     for rows, known in groups:
         positions = np.flatnonzero(is_even) if known is None else known
         places.append(positions)
-        flaws += _misfits(rows, positions, header_width, last=total - 1 if cut_off else -1)
+        last = total - 1 if cut_off else -1
+        flaws += _misfits(rows, positions, header_width, usual_width, last=last)
     tables = [_fit(rows, header_width) for rows, _ in groups]
     if len(tables) == 1:
         return tables[0], tuple(flaws)
@@ -266,10 +270,14 @@ def _misfits(
     rows: pa.Table,
     positions: Positions,
     header_width: int,
+    usual_width: int,
+    *,
     last: int,
 ) -> Iterator[Flaw]:
     width = rows.num_columns
-    beyond = np.zeros(rows.num_rows, dtype=bool)
+    # Wider than its neighbours: a separator within a cell shifted the rest, and what is empty
+    # beyond the header may be the shifted end of a row whose last cells were empty.
+    beyond = np.full(rows.num_rows, width > usual_width)
     for extra in rows.columns[header_width:]:
         filled = pc.not_equal(pc.utf8_trim_whitespace(extra), "")
         beyond |= filled.to_numpy(zero_copy_only=False)

@@ -133,12 +133,18 @@ def test_rows_with_fewer_cells_lack_their_last_ones(tmp_path: Path) -> None:
     assert faults(loaded) == {}
 
 
-def test_rows_with_more_cells_are_refused_unless_the_rest_is_empty(tmp_path: Path) -> None:
+def test_rows_with_more_cells_than_their_neighbours_are_refused(tmp_path: Path) -> None:
     loaded = read(tmp_path, HEADER + "1,2,a\n3,4,b,,\n5,6,Rao, R\n7,8,c\n")
-    assert faults(loaded) == {4: "ragged-row"}
+    assert faults(loaded) == {3: "ragged-row", 4: "ragged-row"}
     assert column(loaded, "identifier") == ["2", "4", "6", "8"]
     detail = [each for each in column(loaded, "fault_detail") if each]
-    assert detail == ["4 cells under 3 column names"]
+    assert detail == ["5 cells under 3 column names", "4 cells under 3 column names"]
+
+
+def test_a_comma_in_a_cell_is_noticed_though_the_shifted_end_is_empty(tmp_path: Path) -> None:
+    header = "referrer_mobile,identifier,name,referral_code,id\n"
+    loaded = read(tmp_path, header + "1,2,a,c,\n3,4,Menon, Latha,c,\n")
+    assert faults(loaded) == {3: "ragged-row"}
 
 
 def test_rows_all_wider_than_the_header_are_read_fast_and_judged_alike(tmp_path: Path) -> None:
