@@ -36,6 +36,8 @@ _CONNECT_TIMEOUT_S: Final = 10.0
 _KEEP_ALIVE_S: Final = 15.0
 # A token is renewed this long before it ends, or at half its life if it is short.
 _RENEW_EARLY_S: Final = 30.0
+# A token host that answers so has said nothing of the credentials.
+_TRY_LATER: Final = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS)
 
 _NEVER_LEFT_AIOHTTP: Final = (
     aiohttp.ClientConnectorError,  # DNS, refused, unreachable, TLS
@@ -135,21 +137,29 @@ class OAuth:
     async def _fetch(self, http: httpx.AsyncClient) -> None:
         body = orjson.dumps({"key": self.key, "secret": self.secret})
         status, _, content = await _exchange(http, "POST", self.token_url, content=body)
-        try:
-            granted = orjson.loads(content)["data"]
-            token, ttl_s = str(granted["accessToken"]), float(granted["ttlSeconds"])
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            if status < 500:  # noqa: PLR2004 - HTTP's own line between client and server
+        if (granted := _granted(content)) is None:
+            if status < 500 and status not in _TRY_LATER:  # noqa: PLR2004 - HTTP's own line
                 message = (
                     f"No access token was granted (HTTP {status}). "
                     "Check BULK_REFERRALS_CLIENT_KEY and BULK_REFERRALS_CLIENT_SECRET."
                 )
-                raise UsageError(message) from None
+                raise UsageError(message)
             message = f"no access token could be had (HTTP {status})"
-            raise NotSentError(message) from None
+            raise NotSentError(message)
+        token, ttl_s = granted
         self._headers = {"X-CAP-API-OAUTH-TOKEN": token, **self.attribution}
         early_s = min(_RENEW_EARLY_S, ttl_s / 2)
         self._good_until = asyncio.get_running_loop().time() + ttl_s - early_s
+
+
+def _granted(content: bytes) -> tuple[str, float] | None:
+    """Read a token and its life, seconds; None where the answer grants none."""
+    try:
+        granted = orjson.loads(content)["data"]
+        token, ttl_s = granted["accessToken"], float(granted["ttlSeconds"])
+    except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        return None
+    return (token, ttl_s) if token and isinstance(token, str) else None
 
 
 class Client:
