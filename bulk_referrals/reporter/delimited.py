@@ -56,7 +56,8 @@ def write_delimited(
 
 
 def _safe(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    if pa.types.is_dictionary(values.type):
+    kind = values.type
+    if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):
         values = values.cast(pa.string())
     return defused(values) if pa.types.is_string(values.type) else values
 

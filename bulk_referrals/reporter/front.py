@@ -39,10 +39,8 @@ class Cursor:
     def heading(self, *names: str) -> None:
         """Write a table's heading from the second column on."""
         for place, name in enumerate(names, start=1):
-            right = name in _FIGURES
-            self.sheet.write_string(
-                self.row, place, name, self.looks["header_right" if right else "header"]
-            )
+            look = self.looks["header_right" if name in _FIGURES else "header"]
+            self.sheet.write(self.row, place, name or None, look)
         self.sheet.set_row(self.row, 20)
         self.row += 1
 
