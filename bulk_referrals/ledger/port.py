@@ -218,9 +218,11 @@ class Ledger(Protocol):
     def write(self, run_id: str, entries: Sequence[Entry]) -> None:
         """Apply entries in order, all or none.
 
+        An intent takes back what its lines had come to in an earlier sitting.
+
         Raises:
-            LedgerError: also when an intent names an invite that is accepted or that another
-                run has in flight: sending it would make a second invite.
+            LedgerError: also when an intent names an invite that is accepted: sending it would
+                make a second one.
         """
 
     def results(self, run_id: str) -> pa.Table:

@@ -97,7 +97,12 @@ class SqliteLedger:
             self._db = sqlite3.connect(
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
-            self._migrate()
+        try:
+            with self._translated():
+                self._migrate()
+        except LedgerError:
+            self._db.close()
+            raise
         self._run_numbers: dict[str, int] = {}
 
     def keys(self) -> InviteKeys:
@@ -210,6 +215,10 @@ class SqliteLedger:
                 "Nothing of this request was sent; please report this as a fault."
             )
             raise LedgerError(message)
+        self._db.executemany(
+            "DELETE FROM results WHERE run = ? AND line = ?",
+            [(number, line) for _, line in intent.invites],
+        )
 
     def _write_result(self, number: int, result: Result) -> None:
         if result.request is not None:
@@ -282,9 +291,9 @@ class SqliteLedger:
         return self._run_numbers[run_id]
 
     def _migrate(self) -> None:
+        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         if tables and application != _APPLICATION_ID:
             message = f"{self._path}: this is a database, but not a ledger. Give another --ledger."
             raise LedgerError(message)
@@ -296,12 +305,14 @@ class SqliteLedger:
             raise LedgerError(message)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
-        for number, script in enumerate(_MIGRATIONS[version:], start=version + 1):
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number};"
-                f" PRAGMA application_id = {_APPLICATION_ID}; COMMIT;"
-            )
         with self._transaction():
+            # Read again within the transaction: another process may be opening it too.
+            (version,) = self._db.execute("PRAGMA user_version").fetchone()
+            for script in _MIGRATIONS[version:]:
+                for statement in script.split(";"):
+                    self._db.execute(statement)
+            self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
+            self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             self._db.execute(
                 "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),)
             )

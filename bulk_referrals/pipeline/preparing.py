@@ -47,9 +47,11 @@ def prepare(
         sheets=settings.sheets,
         encoding=settings.encoding,
         delimiter=settings.delimiter,
+        max_memory_bytes=settings.max_memory,
+        read_timeout_s=settings.read_timeout,
     )
     loaded = load(files, options, stdin=stdin)
-    rules, told = _rules(settings, now)
+    rules, told = _rules(settings, options, now)
     checked = validate(loaded.rows, rules, places=_places(loaded))
     return Prepared(
         loaded=loaded,
@@ -66,7 +68,7 @@ def _places(loaded: Loaded) -> list[str]:
     return [place(table) for table in loaded.tables]
 
 
-def _rules(settings: Settings, now: datetime) -> tuple[Rules, list[str]]:
+def _rules(settings: Settings, options: LoadOptions, now: datetime) -> tuple[Rules, list[str]]:
     rules = Rules(
         now=now,
         campaign_token=settings.campaign_token,
@@ -83,7 +85,7 @@ def _rules(settings: Settings, now: datetime) -> tuple[Rules, list[str]]:
     suppressed: frozenset[str] = frozenset()
     told: list[str] = []
     for path in settings.suppress:
-        keys, unread = suppression_keys(load_list(path, charset=settings.encoding), rules)
+        keys, unread = suppression_keys(load_list(path, options), rules)
         suppressed |= keys
         told.append(f"{path}: {len(keys)} contacts are never invited.")
         if unread:

@@ -74,7 +74,8 @@ def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: b
     stop = ended.stop
     with suppress(LedgerError) if ended.trouble else nullcontext():
         if beyond.any():
-            _leave_out(begun.run_id, beyond, ledger)
+            # What an earlier sitting left in doubt stays so: it may stand on the platform.
+            _leave_out(begun.run_id, beyond & ~known.in_doubt, ledger)
             stop = stop or Stop(reason=f"The limit of {settings.limit} rows was reached.")
         begun = _ended(begun, stop, ended.figures)
         ledger.update(begun)

@@ -52,9 +52,14 @@ class Known:
         key: bytes = self.keys[line].tobytes()
         return key
 
+    @property
+    def in_doubt(self) -> npt.NDArray[np.bool_]:
+        """Tell of each line whether an earlier sitting left it in doubt."""
+        return np.isin(self.states, (InviteState.IN_FLIGHT, InviteState.UNKNOWN))
+
     def doubtful(self) -> dict[int, int]:
         """Return line -> attempts of what an earlier sitting left in doubt."""
-        lines = np.flatnonzero(np.isin(self.states, (InviteState.IN_FLIGHT, InviteState.UNKNOWN)))
+        lines = np.flatnonzero(self.in_doubt)
         return {int(line): int(self.attempts[line]) for line in lines}
 
 
