@@ -3,7 +3,8 @@
 A reading in a Latin encoding makes sense where every word with an accent keeps its case (`José`,
 `JOSÉ`, never `JosÉ`), no word is all accents, and all its letters belong to one language written
 in that encoding, or, failing every encoding, to two. A reading in an East Asian encoding makes
-sense where nearly all characters are the common ones: a wrong reading falls on rare ones.
+sense where nearly all characters are the common ones, for a wrong reading falls on rare ones,
+and where they are not just a few.
 """
 
 import re
@@ -76,7 +77,11 @@ _LONE: Final = re.compile(
     r"(?<![^\x00-\x7f])[^\x00-\x7f](?=[a-zA-Z])"
 )
 _MOSTLY: Final = 0.9
+# Its bytes are the accented letters of Latin encodings: a few accents in pairs can make a few
+# common characters, but not so many different ones.
+_FEWEST_CHARACTERS: Final = {"gb18030": 8}
 _SELDOM: Final = 0.2
+_ASCII: Final = frozenset(map(chr, range(0x80)))
 
 
 def readings(sample: bytes, everywhere: bytes) -> set[str]:
@@ -89,7 +94,8 @@ def readings(sample: bytes, everywhere: bytes) -> set[str]:
     found: dict[str, str] = {}
     for name, makes_sense in _EAST_ASIAN.items():
         text = _text(sample, name)
-        if text and makes_sense(text):
+        enough = len(set(text) - _ASCII) >= _FEWEST_CHARACTERS.get(name, 1)
+        if enough and makes_sense(text):
             found.setdefault(text, name)
     for languages in (1, 2):
         for name in _ALPHABETS:
