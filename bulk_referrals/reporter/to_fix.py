@@ -8,9 +8,10 @@ itself such a file, they are written anew.
 
 import re
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,6 +23,8 @@ from bulk_referrals.reporter.long_sheets import new_book
 from bulk_referrals.summary import needs_a_person
 
 ADDED: Final = ("Reason", "What to do")
+Marks = npt.NDArray[np.bool_]
+
 _MOST_NAME: Final = 31  # characters in the name of a sheet (Excel's own limit)
 
 
@@ -51,53 +54,59 @@ def write_to_fix(report: RunReport, tables: tuple[int, ...], path: Path, *, book
 def _grid(report: RunReport, index: int) -> Grid:
     """Return the rows to correct of one table, the cells at fault marked."""
     table, faults = report.tables[index], _faults(report, index)
-    lines = np.asarray(faults.column("line")) - _offset(report, index)
-    cells = report.original[index].take(pa.array(lines))
-    fields = faults.column("field").to_pylist()
-    places = [{table.columns.get(field) for field in found} for found in fields]
+    lines = np.asarray(faults.column("line"))
+    first = np.r_[True, lines[1:] != lines[:-1]]  # of a row's one or two invites
+    before = sum(it.num_rows for it in report.original[:index])
+    cells = report.original[index].take(pa.array(lines[first] - before))
+    looks = _looks(faults, first, table.columns)
     own = [
         Column(
-            header=name, values=cells.column(place), width=_width(name), look=_look(places, place)
+            header=name,
+            values=cells.column(place),
+            width=min(max(len(name) + 4, 18), 40),
+            look=looks.get(place, TEXT),
         )
         for place, name in enumerate(table.header)
         if name.strip().casefold() not in {added.casefold() for added in ADDED}
     ]
-    texts = (_told(faults.column(name)) for name in ("reason", "advice"))
     added = [
-        Column(header=name, values=text, width=50, look=WRAPPED)
-        for name, text in zip(ADDED, texts, strict=True)
+        Column(header=name, values=_told(faults.column(told), first), width=50, look=WRAPPED)
+        for name, told in zip(ADDED, ("reason", "advice"), strict=True)
     ]
     return Grid(name=table.sheet, columns=(*own, *added), colour="#E08E0B")
 
 
 def _faults(report: RunReport, index: int) -> pa.Table:
-    """Return one line per source row to correct: `line`, and lists of what was said about it."""
+    """Return the invites of one table that need a person, in order of their rows."""
     wanted = pc.and_(needs_a_person(report), pc.equal(column(report.outcomes, "table"), index))
     names = ("line", "reason", "advice", "field")
-    found = pa.table({name: column(report.outcomes, name) for name in names}).filter(wanted)
-    grouped = found.group_by("line", use_threads=False)
-    lists = grouped.aggregate([(name, "list") for name in names[1:]])
-    return lists.rename_columns([name.removesuffix("_list") for name in lists.column_names])
+    return pa.table({name: column(report.outcomes, name) for name in names}).filter(wanted)
 
 
-def _offset(report: RunReport, index: int) -> int:
-    """Return the position in the rows frame of a table's first row."""
-    return sum(table.num_rows for table in report.original[:index])
+def _looks(faults: pa.Table, first: Marks, columns: dict[str, int]) -> dict[int, pa.Array]:
+    """Return the place of each of the author's columns with a fault -> the look of its cells."""
+    row_of, fields = np.cumsum(first) - 1, faults.column("field")
+    looks = {}
+    for field in pc.unique(fields).to_pylist():
+        if field in columns:
+            at_fault = np.zeros(int(first.sum()), dtype=bool)
+            at_fault[
+                row_of[np.asarray(pc.fill_null(pc.equal(fields, field), fill_value=False))]
+            ] = True
+            looks[columns[field]] = pc.if_else(pa.array(at_fault), FAULT, TEXT)
+    return looks
 
 
-def _told(lists: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return each list as one text; a row with two invitees may have two things to correct."""
-    texts = [" ".join(dict.fromkeys(filter(None, told))) for told in lists.to_pylist()]
-    return pa.chunked_array([pa.array(texts, pa.string())])
-
-
-def _look(places: list[set[int | None]], place: int) -> Any:  # noqa: ANN401 - str or an array
-    at_fault = [place in found for found in places]
-    return pa.array([FAULT if it else TEXT for it in at_fault]) if any(at_fault) else TEXT
-
-
-def _width(name: str) -> float:
-    return min(max(len(name) + 4, 18), 40)
+def _told(texts: pa.ChunkedArray, first: Marks) -> pa.ChunkedArray:
+    """Return one text per row; where a row has two invites to correct, both are told."""
+    once = texts.filter(pa.array(first))
+    if first.all():
+        return once
+    told, row_of = once.to_pylist(), np.cumsum(first) - 1
+    for place in np.flatnonzero(~first):
+        parts = (told[row_of[place]], texts[int(place)].as_py())
+        told[row_of[place]] = " ".join(dict.fromkeys(filter(None, parts)))
+    return pa.chunked_array([told], pa.string())
 
 
 def _named_apart(report: RunReport, tables: tuple[int, ...], grids: list[Grid]) -> list[Grid]:
