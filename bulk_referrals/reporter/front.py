@@ -125,7 +125,7 @@ def _outcomes(cursor: Cursor, report: RunReport, summary: Summary) -> int:
     first = cursor.row
     for outcome in READING_ORDER:
         plain, number = words(outcome, sending=report.sending), summary.outcomes[outcome]
-        cursor.wide(1, 1, plain.label, f"chip_{outcome}")
+        cursor.wide(1, 1, plain.label, f"chip_{outcome}" if number else "chip_none")
         cursor.sheet.write_number(cursor.row, 2, number, cursor.looks["line_number"])
         share = number / summary.rows if summary.rows else 0
         cursor.sheet.write_number(cursor.row, 3, share, cursor.looks["line_share"])

@@ -137,4 +137,5 @@ def add_looks(book: Any) -> dict[str, Any]:  # noqa: ANN401 - XlsxWriter is not 
     strong = {"chip": MUTED, **{f"chip_{outcome}": solid for outcome, solid in SOLID.items()}}
     chip = {**_LOOKS["line_bold"], "font_color": "#FFFFFF", "align": "center", "indent": 0}
     chips = {name: {**chip, "bg_color": colour} for name, colour in strong.items()}
+    chips["chip_none"] = {**chip, "bg_color": PAPER, "font_color": MUTED, "bold": False}
     return {name: book.add_format(look) for name, look in {**_LOOKS, **chips}.items()}

@@ -191,9 +191,9 @@ def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | Non
         what = f"{invites} {was} refused by the platform."
         how = f"The reasons below say what to change. The rows are in {files}."
     else:
-        what = f"{invites} {has} something to correct and did not go out."
-        again = "it is" if len(to_fix) == 1 else "they are"
-        how = f"Correct the rows in {files}, save, and have that run as {again}."
+        what = f"{invites} {has} something to correct, and will not go out before that."
+        again = "it run as it is" if len(to_fix) == 1 else "them run as they are"
+        how = f"Correct the rows in {files}, save, and have {again}."
     return Task(label=_WORDS[outcome].label, outcome=outcome, what=what, how=how)
 
 
