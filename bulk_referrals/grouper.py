@@ -90,7 +90,7 @@ def group(checked: pd.DataFrame, *, batch_size: int, customers_per_request: int 
         message = "batch_size and customers_per_request start at 1"
         raise ValueError(message)
     lines = np.flatnonzero(checked["outcome"].isna().to_numpy()).astype(np.int64)
-    ready = checked.iloc[lines]
+    ready = checked[["referrer_key", "campaign_token", "type"]].iloc[lines]
     referrer = pd.factorize(ready["referrer_key"])[0].astype(np.int64)
     grouped = _codes(referrer, ready["campaign_token"], ready["type"])
     by_group = np.lexsort((grouped, referrer))

@@ -12,14 +12,19 @@ from typing import Any, BinaryIO, Final
 from bulk_referrals import __version__, reporter
 from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
 from bulk_referrals.errors import UsageError
-from bulk_referrals.grouper import lanes
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
 from bulk_referrals.pipeline.preparing import prepare
-from bulk_referrals.pipeline.publishing import UNFINISHED, Finished, Run, publish, publish_check
-from bulk_referrals.pipeline.running import Watch, kept, sit
-from bulk_referrals.pipeline.sitting import organisation, plan, require_connection
-from bulk_referrals.wire import payload
+from bulk_referrals.pipeline.publishing import (
+    UNFINISHED,
+    Finished,
+    Run,
+    kept,
+    publish,
+    publish_check,
+    write_payloads,
+)
+from bulk_referrals.pipeline.watch import Watch
 
 __all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs"]
 
@@ -53,10 +58,8 @@ def check(
     if not payloads:
         return finished
     path = settings.reports / finished.report.run_id / _PAYLOADS
-    ready = prepared.checked["outcome"].isna().to_numpy(dtype=bool)
-    with reporter.replacing(path) as lent, lent.open("wb") as stream:
-        for lane in lanes(prepared.checked, plan(prepared.checked, ready, settings)):
-            stream.writelines(payload(request) + b"\n" for request in lane)
+    with reporter.replacing(path) as lent:
+        write_payloads(prepared.checked, settings, lent)
     return replace(finished, outputs={**finished.outputs, _PAYLOADS: str(path)})
 
 
@@ -81,6 +84,12 @@ def run(
         UsageError: a setting or a source cannot be used, or the user said no; nothing was sent.
         LedgerError: the ledger cannot be used, or is in use; nothing was sent.
     """
+    from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
+    from bulk_referrals.pipeline.sitting import (  # noqa: PLC0415 - as above
+        organisation,
+        require_connection,
+    )
+
     require_connection(settings, sandbox=sandbox)
     if sandbox and "rate" not in settings.model_fields_set:
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
@@ -119,6 +128,9 @@ def resume(
         UsageError: there is no such run, or nothing to go on with.
         LedgerError: the ledger cannot be used, or is in use.
     """
+    from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
+    from bulk_referrals.pipeline.sitting import require_connection  # noqa: PLC0415 - as above
+
     outer = load_settings(config, flags)
     with _opened(outer) as ledger, ledger.lock(wait_s=outer.wait_s):
         record = _unfinished(ledger, run_id)
@@ -177,7 +189,7 @@ def _no_run(run_id: str) -> str:
 def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
     """Return the run to go on with."""
     if run_id is None:
-        record = next((one for one in reversed(ledger.runs()) if one.state in UNFINISHED), None)
+        record = next((one for one in reversed(ledger.runs()) if _is_open(one)), None)
         if record is None:
             message = "There is no unfinished run in this ledger, so there is nothing to resume."
             raise UsageError(message)
@@ -185,10 +197,15 @@ def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
     record = ledger.run(run_id)
     if record is None:
         raise UsageError(_no_run(run_id))
-    if record.state not in UNFINISHED:
+    if not _is_open(record):
         message = f"Run {run_id} is finished, so there is nothing to resume."
         raise UsageError(message)
     return record
+
+
+def _is_open(record: RunRecord) -> bool:
+    """Tell whether a run is to be gone on with: to send, or to report where it died over that."""
+    return record.state in UNFINISHED or record.exit_code is None
 
 
 def _changed_sources(record: RunRecord) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import shlex
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -11,12 +12,15 @@ import pyarrow as pa
 
 from bulk_referrals import __version__, reporter
 from bulk_referrals.config import DEFAULT_LEDGER, Settings, shown
+from bulk_referrals.errors import UsageError
+from bulk_referrals.frames import to_frame, to_table
 from bulk_referrals.ledger import Ledger, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
 from bulk_referrals.pipeline.outcomes import completed, without_sending
+from bulk_referrals.pipeline.planning import look_up, plan
 from bulk_referrals.pipeline.preparing import Prepared
-from bulk_referrals.pipeline.sitting import look_up
 from bulk_referrals.summary import Summary, summarise
+from bulk_referrals.wire import BODY_COLUMNS, bodies
 
 EXIT_DONE: Final = 0
 EXIT_ROWS_AMISS: Final = 1
@@ -61,6 +65,30 @@ class Finished:
     def manifest(self) -> dict[str, Any]:
         """The content of `run.json`."""
         return reporter.manifest(self.report, self.summary, self.outputs)
+
+
+def kept(ledger: Ledger, record: RunRecord) -> Run:
+    """Return a run as the ledger keeps it.
+
+    Raises:
+        UsageError: its rows are no longer kept.
+    """
+    checked = ledger.load_frame(record.run_id, "checked")
+    original = [
+        ledger.load_frame(record.run_id, f"original-{index}")
+        for index in range(len(record.tables))
+    ]
+    if checked is None or any(table is None for table in original):
+        message = (
+            f"The rows of run {record.run_id} are not in the ledger: it was cut off before "
+            "anything was sent, or they were deleted. Run its files again."
+        )
+        raise UsageError(message)
+    return Run(
+        record=record,
+        checked=to_frame(checked),
+        original=tuple(table for table in original if table is not None),
+    )
 
 
 def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
@@ -139,6 +167,20 @@ def publish_check(prepared: Prepared, settings: Settings, run_id: str, now: date
         ),
         settings,
     )
+
+
+def write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> None:
+    """Write the exact body of every request that a run would send, one a line, in order.
+
+    Raises:
+        OSError: the file cannot be written.
+    """
+    ready = checked["outcome"].isna().to_numpy(dtype=bool)
+    planned = plan(checked, ready, settings)
+    lines = to_table(checked[list(BODY_COLUMNS)]).take(pa.array(planned.lines))
+    with path.open("wb") as stream:
+        for block in bodies(lines, planned.parts, planned.requests):
+            stream.write(block)
 
 
 def resume_command(record: RunRecord, settings: Settings) -> str:

@@ -4,44 +4,23 @@ import asyncio
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from bulk_referrals.config import SANDBOX_TARGET, Settings
 from bulk_referrals.errors import LedgerError, UsageError
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import Plan
 from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunState
+from bulk_referrals.pipeline.planning import Known, look_up, plan
 from bulk_referrals.pipeline.publishing import Finished, Run, publish
-from bulk_referrals.pipeline.sitting import Ended, Known, endpoint, look_up, plan, send
-from bulk_referrals.sender import Stop, Tally
+from bulk_referrals.pipeline.sitting import Ended, endpoint, send
+from bulk_referrals.pipeline.watch import Watch
+from bulk_referrals.sender import Stop
 
 Mask = npt.NDArray[np.bool_]
-
-
-class Watch(Protocol):
-    """Whoever watches a command: shows progress, and answers the one question."""
-
-    def notice(self, sentence: str) -> None:
-        """Take a sentence that the user should see now."""
-
-    def confirm(self, question: str) -> bool:
-        """Tell whether to send outside the sandbox."""
-
-    def sending(self, rows: int) -> None:
-        """Take note that so many rows are about to be sent."""
-
-    def settled(self, tally: Tally) -> None:
-        """Take note of newly settled rows."""
-
-    def draining(self) -> None:
-        """Take note that a signal asked to end, and what is in flight is awaited."""
-
-    def sent(self) -> None:
-        """Take note that sending has ended."""
 
 
 def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: bool) -> Finished:
@@ -121,34 +100,8 @@ def _begin(run: Run, ledger: Ledger, *, is_new: bool) -> None:
     if not is_new:
         ledger.update(run.record)
         return
-    ledger.begin(run.record)
-    ledger.save_frame(run.record.run_id, "checked", to_table(run.checked))
-    for index, table in enumerate(run.original):
-        ledger.save_frame(run.record.run_id, f"original-{index}", table)
-
-
-def kept(ledger: Ledger, record: RunRecord) -> Run:
-    """Return a run as the ledger keeps it.
-
-    Raises:
-        UsageError: its rows are no longer kept.
-    """
-    checked = ledger.load_frame(record.run_id, "checked")
-    original = [
-        ledger.load_frame(record.run_id, f"original-{index}")
-        for index in range(len(record.tables))
-    ]
-    if checked is None or any(table is None for table in original):
-        message = (
-            f"The rows of run {record.run_id} are not in the ledger: it was cut off before "
-            "anything was sent, or they were deleted. Run its files again."
-        )
-        raise UsageError(message)
-    return Run(
-        record=record,
-        checked=to_frame(checked),
-        original=tuple(table for table in original if table is not None),
-    )
+    original = {f"original-{index}": table for index, table in enumerate(run.original)}
+    ledger.begin(run.record, {"checked": to_table(run.checked), **original})
 
 
 def _send(

@@ -1,13 +1,13 @@
-"""The API's JSON, in and out. Nowhere else in the house knows its shape.
+"""What comes back: the answers of the API, read liberally.
 
-Out: exactly the shape of the API's reference. In: liberally, since answers differ from the
-reference and from each other: a boolean or a string `success`, a code as number or text, a single
-object where an array is due, customers in another order, a referrer with its country code.
+Answers differ from the API's reference and from each other: a boolean or a string `success`, a
+code as number or text, a single object where an array is due, customers in another order, a
+referrer with its country code.
 """
 
 from collections import defaultdict, deque
 from collections.abc import Sequence
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -17,38 +17,8 @@ from bulk_referrals.model import ReferralType
 
 _DIGITS_MATCHED: Final = 7  # fewer digits in common do not show that two mobiles are the same
 
-
-def payload(parts: Sequence[Part]) -> bytes:
-    """Return the body of a POST for these customer entries, as the API's reference shows it."""
-    return orjson.dumps({"root": {"customer": [_customer(part) for part in parts]}})
-
-
-def _customer(part: Part) -> dict[str, Any]:
-    by_mobile = part.referrer_type == ReferralType.MOBILE
-    return {
-        "mobile" if by_mobile else "email": part.referrer,
-        "referrals": {
-            "campaign_token": part.campaign_token,
-            "referral_type": {
-                "type": part.type,
-                "referral": [
-                    {
-                        "id": invite.id,
-                        "invited_on": invite.invited_on,
-                        "name": invite.name,
-                        "identifier": invite.identifier,
-                    }
-                    for invite in part.invites
-                ],
-            },
-        },
-    }
-
-
 # (type, identifier) -> the verdicts that an answer lists on it, in order.
 _Listed = dict[tuple[str, str], deque[Status | None]]
-
-# --- reading -------------------------------------------------------------------------------
 
 
 def _as_list(value: object) -> object:

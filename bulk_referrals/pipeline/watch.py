@@ -1,0 +1,28 @@
+"""Who watches a command, as the use cases see them."""
+
+from collections import Counter
+from typing import Protocol
+
+from bulk_referrals.model import Outcome
+
+
+class Watch(Protocol):
+    """Whoever watches a command: shows progress, and answers the one question."""
+
+    def notice(self, sentence: str) -> None:
+        """Take a sentence that the user should see now."""
+
+    def confirm(self, question: str) -> bool:
+        """Tell whether to send outside the sandbox."""
+
+    def sending(self, rows: int) -> None:
+        """Take note that so many rows are about to be sent."""
+
+    def settled(self, tally: Counter[Outcome]) -> None:
+        """Take note of newly settled rows."""
+
+    def draining(self) -> None:
+        """Take note that a signal asked to end, and what is in flight is awaited."""
+
+    def sent(self) -> None:
+        """Take note that sending has ended."""
