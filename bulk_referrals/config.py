@@ -22,6 +22,7 @@ from pydantic_settings import (
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 
 from bulk_referrals.errors import UsageError
@@ -50,10 +51,17 @@ DEFAULT_TIMEZONE: Final = "Asia/Kolkata"
 DEFAULT_LEDGER: Final = Path(".bulk_referrals/ledger.sqlite3")
 SANDBOX_TARGET: Final = "sandbox"
 
+# A name or an address, and perhaps a port: no credentials, which would leave with a redirect.
+_NETLOC: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+# Settings that are tables, and how they are written in the environment.
+_TABLES: Final = {
+    "columns": '{"Your column": "identifier"}',
+    "mobile": '{"country_codes": ["91"]}',
+}
 _SECRETS: Final = ("username", "password", "client_key", "client_secret")
 _RATE: Final = re.compile(
-    r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE
+    r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE | re.ASCII
 )
 _PER_MIN: Final = {"s": 60.0, "m": 1.0, "h": 1 / 60}
 _HOURS: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
@@ -129,7 +137,7 @@ class Settings(BaseSettings):
     organisation: str = Field(
         "", description="Names your organisation in the ledger; empty means the host."
     )
-    proxy: str = Field("", description="Address of an HTTP proxy.")
+    proxy: str = Field("", repr=False, description="Address of an HTTP proxy.")
     username: str = Field("", description="Till for Basic authentication.")
     password: SecretStr = Field(SecretStr(""), description="Password for Basic authentication.")
     client_key: SecretStr = Field(SecretStr(""), description="Key for OAuth.")
@@ -139,7 +147,7 @@ class Settings(BaseSettings):
     attribution_code: str = Field("", description="OAuth only: the till or store itself.")
 
     # --- sending
-    rate: Annotated[float | None, BeforeValidator(parse_rate)] = Field(
+    rate: Annotated[Annotated[float, Field(gt=0)] | None, BeforeValidator(parse_rate)] = Field(
         300.0, description="Requests a minute: 300/min, 5/s or unlimited."
     )
     concurrency: int = Field(16, ge=1, le=1000, description="Most requests under way at once.")
@@ -167,12 +175,11 @@ class Settings(BaseSettings):
         if not value:
             return value
         parts = urlsplit(value if "://" in value else f"https://{value}")
-        if parts.scheme == "http" and parts.hostname in _LOOPBACK:
-            return value
-        if parts.scheme != "https" or not parts.hostname or parts.username:
+        scheme = "http" if parts.scheme == "http" and parts.hostname in _LOOPBACK else "https"
+        if parts.scheme != scheme or _NETLOC.fullmatch(parts.netloc) is None:
             message = "write it as https://HOST (http only on this machine)"
             raise ValueError(message)
-        return f"https://{parts.netloc}"
+        return f"{scheme}://{parts.netloc}"
 
     @field_validator("timezone", "cluster_timezone")
     @classmethod
@@ -180,7 +187,7 @@ class Settings(BaseSettings):
         if value:
             try:
                 ZoneInfo(value)
-            except (OSError, ValueError) as error:
+            except (KeyError, OSError, ValueError) as error:
                 message = "write a time zone as Asia/Kolkata or UTC"
                 raise ValueError(message) from error
         return value
@@ -213,8 +220,15 @@ class Settings(BaseSettings):
         return self.cluster_timezone or CLUSTER_TIMEZONES.get(self.cluster or "", DEFAULT_TIMEZONE)
 
     def public(self) -> dict[str, Any]:
-        """Return all settings as plain JSON values, without secrets: enough to resume with."""
-        return self.model_dump(mode="json", exclude=set(_SECRETS))
+        """Return all settings as plain JSON values, without secrets: enough to resume with.
+
+        A proxy that is named with its credentials is left out too: it comes again from where it
+        came.
+        """
+        kept = self.model_dump(mode="json", exclude=set(_SECRETS))
+        if "@" in self.proxy:
+            del kept["proxy"]
+        return kept
 
 
 def shown(settings: Mapping[str, Any]) -> dict[str, str]:
@@ -287,6 +301,10 @@ def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
         return Layered(**flags)
     except ValidationError as error:
         raise UsageError(_sentences(error, file)) from None
+    except SettingsError as error:
+        name = next((each for each in _TABLES if f'"{each}"' in str(error)), "…")
+        message = f"{ENV_PREFIX}{name.upper()}: write it as JSON, such as {_TABLES.get(name)}."
+        raise UsageError(message) from None
 
 
 def _read_file(file: Path) -> dict[str, Any]:
