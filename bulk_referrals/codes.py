@@ -157,6 +157,7 @@ CODES: Final[dict[str, Code]] = {
     ),
     "stopped": Code(title="The run ended before this row's turn", advice="Resume the run."),
     "limit": Code(title="Beyond the limit that was asked for", advice="Resume without --limit."),
+    "ready": Code(title="Ready to send", advice="Have the files run."),
 }
 
 

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from bulk_referrals.codes import describe
 from bulk_referrals.model import RunReport, RunState
-from bulk_referrals.reporter.front import when
+from bulk_referrals.reporter.front import NOTHING_AMISS, when
 from bulk_referrals.reporter.long_sheets import print_well
 from bulk_referrals.summary import Summary
 
@@ -19,11 +19,11 @@ _STATES = {
 
 
 def add_codes(book: Any, summary: Summary, looks: dict[str, Any]) -> None:  # noqa: ANN401
-    """Add the sheet Codes: every code that occurs, in plain words, the accepted ones first."""
+    """Add the sheet Codes: every code that occurs, in plain words, `NOTHING_AMISS` first."""
     sheet = book.add_worksheet("Codes")
     _head(sheet, looks, ("Code", 26), ("Invites", 12), ("What it means", 60), ("What to do", 80))
-    # The chart of what went wrong on the sheet Summary counts on "1000" standing first.
-    ordered = sorted(summary.codes.items(), key=lambda entry: entry[0] != "1000")
+    # The chart on the sheet Summary shows the codes after those where nothing is amiss.
+    ordered = sorted(summary.codes.items(), key=lambda entry: entry[0] not in NOTHING_AMISS)
     for row, (code, number) in enumerate(ordered, start=1):
         plain = describe(code)
         sheet.write_string(row, 0, code, looks["line_bold"])

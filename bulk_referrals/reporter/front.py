@@ -11,9 +11,12 @@ from bulk_referrals.reporter.palette import INK, LINE, MUTED, SOLID
 from bulk_referrals.summary import NEEDS_A_PERSON, READING_ORDER, Summary, words
 
 # Characters per column: margin, chip, figure, share or code, text, text, the rest of that text.
-_WIDTHS: Final = (2, 16, 11, 16, 60, 60, 12)
+_WIDTHS: Final = (2, 16, 15, 16, 58, 60, 12)
 _LAST: Final = len(_WIDTHS) - 1
 _TOP_REASONS: Final = 5
+_MOST_BARS: Final = 8
+# Codes of invites with which nothing is wrong.
+NOTHING_AMISS: Final = frozenset({"1000", "ready"})
 _FIGURES: Final = {"Invites", "Share", "Rows", "Accepted", "Ready to send", "Need you"}
 _LINE_POINTS: Final = 16
 
@@ -191,13 +194,14 @@ def _reasons(cursor: Cursor, report: RunReport, summary: Summary) -> None:
 
 def _charts(book: Any, cursor: Cursor, summary: Summary) -> None:  # noqa: ANN401
     """Place the charts of the codes and of the time side by side."""
-    shown = min(sum(code != "1000" for code in summary.codes), 8)
+    good = len(NOTHING_AMISS & summary.codes.keys())
+    shown = min(len(summary.codes) - good, _MOST_BARS)
     timed = len(summary.over_time) > 1
     if not shown and not timed:
         return
     cursor.section("At a glance")
     if shown:
-        chart = _code_chart(book, shown, skipped="1000" in summary.codes)
+        chart = _code_chart(book, good + 1, good + shown)
         cursor.sheet.insert_chart(cursor.row, 1, chart, {"description": "Codes in words"})
     if timed:
         chart = _time_chart(book, len(summary.over_time))
@@ -207,20 +211,19 @@ def _charts(book: Any, cursor: Cursor, summary: Summary) -> None:  # noqa: ANN40
     cursor.row += 1
 
 
-def _code_chart(book: Any, shown: int, *, skipped: bool) -> Any:  # noqa: ANN401
-    first = 2 if skipped else 1
+def _code_chart(book: Any, first: int, last: int) -> Any:  # noqa: ANN401
     chart = book.add_chart({"type": "bar"})
     chart.add_series(
         {
             "name": "Invites",
-            "categories": ["Codes", first, 2, first + shown - 1, 2],
-            "values": ["Codes", first, 1, first + shown - 1, 1],
+            "categories": ["Codes", first, 2, last, 2],
+            "values": ["Codes", first, 1, last, 1],
             "fill": {"color": "#5B6B7B"},
             "data_labels": {"value": True, "num_format": "#,##0", "font": {"color": INK}},
             "gap": 45,
         }
     )
-    _bare(chart, "What kept invites from being accepted")
+    _bare(chart, "What stood in the way")
     chart.set_size({"width": 700, "height": 285})
     return chart
 

@@ -74,7 +74,7 @@ class Grid:
 
 def results_grid(report: RunReport) -> Grid:
     """Return every line of the results, in order, with the outcome and the times in words."""
-    lines = result_lines(report)
+    lines = result_lines(report, short_paths=True)
     outcome = lines.column("outcome")
     return Grid(
         name="Results",
@@ -104,7 +104,7 @@ def results_grid(report: RunReport) -> Grid:
 def to_fix_grid(report: RunReport) -> Grid:
     """Return what needs a person: what is unknown first, then refused, then to correct."""
     order = _most_pressing_first(report)
-    lines = result_lines(report).take(order)
+    lines = result_lines(report, short_paths=True).take(order)
     advice = column(report.outcomes, "advice").take(order)
     outcome = lines.column("outcome")
     return Grid(
@@ -133,7 +133,7 @@ def warnings_grid(report: RunReport) -> Grid:
     """Return what deserves a look though nothing stopped it, in order."""
     warning = column(report.outcomes, "warning")
     order = pc.indices_nonzero(pc.is_valid(warning))
-    lines = result_lines(report).take(order)
+    lines = result_lines(report, short_paths=True).take(order)
     outcome = lines.column("outcome")
     return Grid(
         name="Warnings",

@@ -1,5 +1,6 @@
 """The lines of the results, one per line of the outcomes frame, as a table of 16 columns."""
 
+from pathlib import PurePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -29,14 +30,21 @@ COLUMNS: Final = (
 )
 
 
-def result_lines(report: RunReport) -> pa.Table:
+def result_lines(report: RunReport, *, short_paths: bool = False) -> pa.Table:
     """Return the results: `COLUMNS`, text but for `row` and `attempts` (int64), order kept.
 
     `source` is the file's path, `sheet` the sheet's name or null for a text file; both come as
     dictionary columns, since they hold few distinct texts.
+
+    Args:
+        report: the run.
+        short_paths: give the files' names without their folders, where that tells them apart.
     """
     tables = column(report.outcomes, "table").cast(pa.int32())
-    paths = [report.sources[table.source].path for table in report.tables]
+    names = [source.path for source in report.sources]
+    bare = [PurePath(name).name for name in names]
+    shown = bare if short_paths and len(set(bare)) == len(set(names)) else names
+    paths = [shown[table.source] for table in report.tables]
     sheets = [table.sheet or None for table in report.tables]
     own = {name: column(report.outcomes, name) for name in COLUMNS[2:]}
     return pa.table({"source": _named(tables, paths), "sheet": _named(tables, sheets), **own})

@@ -2,8 +2,10 @@
 
 import csv
 import json
+import re
 import stat
 import subprocess
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,6 +200,31 @@ def test_the_run_sheet_shows_settings_hashes_and_local_times(tmp_path: Path) -> 
     assert report.started_at.astimezone(ZoneInfo("Asia/Kolkata")).hour == 18
     assert "23 November 2026, 18:00 to 18:14 (Asia/Kolkata)" in shown
     assert {"Rate", "300/min", "ab" * 32, "bulk-referrals 0.1.0"} <= set(shown)
+
+
+def test_files_go_by_their_names_unless_two_have_the_same(tmp_path: Path) -> None:
+    report = make_report(20)
+    for paths, shown in (
+        (("in/launch.xlsx", "in/extra.csv"), {"launch.xlsx", "extra.csv"}),
+        (("monday/a.csv", "friday/a.csv"), {"monday/a.csv", "friday/a.csv"}),
+    ):
+        pairs = zip(report.sources, paths, strict=True)
+        sources = tuple(replace(source, path=path) for source, path in pairs)
+        outputs = reporter.write(replace(report, sources=sources), tmp_path)
+        rows = sheet_rows(Path(outputs["report.xlsx"]), "Results")[1:]
+        assert {row[0] for row in rows} == shown
+        with Path(outputs["results.csv"]).open(encoding="utf-8", newline="") as file:
+            assert {line["source"] for line in csv.DictReader(file)} == set(paths)
+
+
+def test_the_chart_of_the_codes_leaves_out_what_went_well(tmp_path: Path) -> None:
+    path = Path(reporter.write(make_report(300), tmp_path)["report.xlsx"])
+    codes = [row[0] for row in sheet_rows(path, "Codes")[1:]]
+    with zipfile.ZipFile(path) as book:
+        charts = [book.read(name).decode() for name in book.namelist() if "charts/chart" in name]
+    (shown,) = {it for chart in charts for it in re.findall(r"Codes!\$C\$(\d+):\$C\$(\d+)", chart)}
+    assert codes[0] == "1000"
+    assert shown == ("3", "10")
 
 
 def test_a_check_never_speaks_of_failing_to_send(tmp_path: Path) -> None:
