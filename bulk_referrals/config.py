@@ -64,6 +64,7 @@ _RATE: Final = re.compile(
     r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE | re.ASCII
 )
 _PER_MIN: Final = {"s": 60.0, "m": 1.0, "h": 1 / 60}
+_SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
 _HOURS: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -82,6 +83,21 @@ def parse_rate(text: object) -> object:
         message = "write a rate as 300/min, 5/s or unlimited"
         raise ValueError(message)
     return float(match[1]) * _PER_MIN[match[2][0].lower()]
+
+
+def parse_size(text: object) -> object:
+    """Read "4GiB", "512MB" or a number of bytes; return bytes. K, M, G, T are powers of 1,024.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    if not isinstance(text, str):
+        return text
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        message = "write a size as 4GiB or 512MiB"
+        raise ValueError(message)
+    return int(float(match[1]) * 1024 ** " KMGT".index(match[2].upper() or " "))
 
 
 def _split(value: object) -> object:
@@ -115,6 +131,12 @@ class Settings(BaseSettings):
     )
     encoding: str = Field("", description="Of text files; empty means detect.")
     delimiter: str = Field("", description="Of text files; empty means detect.")
+    max_memory: Annotated[int, BeforeValidator(parse_size)] = Field(
+        4 << 30, ge=256 << 20, description="Memory that reading one file may take: 4GiB."
+    )
+    read_timeout: float = Field(
+        300.0, gt=0, le=86_400, description="Seconds that reading one workbook may take."
+    )
 
     # --- validating
     campaign_token: str = Field("", description="For rows that have none.")

@@ -201,12 +201,17 @@ class LoadOptions:
         sheets: names of the sheets to read; empty means every visible sheet.
         encoding: of text files; "" means detect.
         delimiter: of text files; "" means detect.
+        max_memory_bytes: what reading one workbook may take; an unpacked text file may have half
+            of it.
+        read_timeout_s: seconds that reading one workbook may take.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
     sheets: tuple[str, ...] = ()
     encoding: str = ""
     delimiter: str = ""
+    max_memory_bytes: int = 4 << 30
+    read_timeout_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -69,6 +69,24 @@ Delimiter = Annotated[
         rich_help_panel=_READING,
     ),
 ]
+MaxMemory = Annotated[
+    str | None,
+    typer.Option(
+        "--max-memory",
+        metavar="SIZE",
+        help="Memory that reading one file may take (4GiB).",
+        rich_help_panel=_READING,
+    ),
+]
+ReadTimeout = Annotated[
+    float | None,
+    typer.Option(
+        "--read-timeout",
+        metavar="SECONDS",
+        help="For reading one workbook (300).",
+        rich_help_panel=_READING,
+    ),
+]
 
 CampaignToken = Annotated[
     str | None,

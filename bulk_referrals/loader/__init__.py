@@ -1,9 +1,9 @@
 """Any spreadsheet -> rows of text, every cell exactly as its author meant it.
 
-`files` finds the files and says what each really is; `text` and `workbook` read them into grids
-of text, with the header that `headers` recognises; `cells` gives the cells their meaning; `load`
-puts all of it together. What is wrong with one row is a fault in that row; what is wrong with a
-file is an `InputError`.
+`files` finds the files and says what each really is; `text` and the room `workbooks` read them
+into grids of text, with the header that `headers` recognises; `cells` gives the cells their
+meaning; `load` puts all of it together. What is wrong with one row is a fault in that row; what
+is wrong with a file is an `InputError`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ def load(paths: Sequence[str], options: LoadOptions, *, stdin: BinaryIO | None =
     read: list[_File] = []
     for path in paths:
         first_table = sum(len(each.tables) for each in read)
-        content = files.read(path, stdin)
+        content = files.read(path, stdin, options.max_memory_bytes)
         read.append(_read(content, options, columns, len(read), first_table))
     return Loaded(
         sources=tuple(each.source for each in read),

@@ -20,14 +20,14 @@ from pathlib import Path
 from typing import IO, BinaryIO, Final
 
 from bulk_referrals.errors import InputError, UsageError
+from bulk_referrals.workbooks import prescan
 
 STDIN: Final = "-"
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".tab", ".psv")
 WORKBOOK_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 PACKED_SUFFIXES: Final = (".gz", ".zip")
-# A packed export of some ten million rows; beyond it, a decompression bomb is likelier.
-MAX_INFLATED_BYTES: Final = 2 << 30
 _CHUNK_BYTES: Final = 1 << 20
+_MIMETYPE_BYTES: Final = 100
 _SAVE_AS: Final = "Open it in Excel or LibreOffice, save it as .xlsx or .csv, and use that file."
 
 # First bytes -> what people call such a file. None of them can be read as a spreadsheet.
@@ -73,8 +73,6 @@ class Content:
         path: as the user named it.
         kind: text or workbook, by the bytes.
         content: the bytes, after decompression.
-        on_disk: the path from which a workbook may be read directly; None where it was packed
-            or came from standard input.
         sha256: hex digest of the file as it lies on disk.
         size_bytes: its size on disk.
         notices: what the user should know of how it was read.
@@ -83,7 +81,6 @@ class Content:
     path: str
     kind: Kind
     content: bytes
-    on_disk: str | None
     sha256: str
     size_bytes: int
     notices: tuple[str, ...] = ()
@@ -112,22 +109,25 @@ def find(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return found, notices
 
 
-def read(path: str, stdin: BinaryIO | None) -> Content:
+def read(path: str, stdin: BinaryIO | None, memory_bytes: int) -> Content:
     """Return one file's bytes, unpacked, and what they are.
 
+    Args:
+        path: as the user named it.
+        stdin: what "-" reads.
+        memory_bytes: what reading may take; rows of text take about as much as the file again.
+
     Raises:
-        InputError: it cannot be opened, is empty, or is of no kind that can be read.
+        InputError: it cannot be opened, is empty, too large, or of no kind that can be read.
     """
-    raw = _read_bytes(path, stdin)
-    packed = raw
-    unpacked, inner = _unpack(path, raw)
+    raw = _read_bytes(path, stdin, memory_bytes // 2)
+    unpacked, inner = _unpack(path, raw, memory_bytes // 2)
     kind = _kind(path, unpacked)
     named = inner or path
     return Content(
         path=path,
         kind=kind,
         content=unpacked,
-        on_disk=None if path == STDIN or unpacked is not packed else path,
         sha256=hashlib.sha256(raw).hexdigest(),
         size_bytes=len(raw),
         notices=tuple(_misnamed(path, named, kind)),
@@ -169,9 +169,13 @@ def _is_open(path: str) -> bool:
     return Path(path).is_file() and not Path(path).name.startswith("~$")
 
 
-def _read_bytes(path: str, stdin: BinaryIO | None) -> bytes:
+def _read_bytes(path: str, stdin: BinaryIO | None, most_bytes: int) -> bytes:
     try:
-        content = _read_stdin(stdin) if path == STDIN else Path(path).read_bytes()
+        if path == STDIN:
+            content = _read_stdin(stdin, most_bytes)
+        else:
+            with Path(path).open("rb") as opened:  # a pipe or a device has no size to ask for
+                content = opened.read(most_bytes + 1)
     except FileNotFoundError:
         raise InputError(path, "no such file", advice="Check the folder and the name.") from None
     except OSError as error:
@@ -179,25 +183,38 @@ def _read_bytes(path: str, stdin: BinaryIO | None) -> bytes:
         raise InputError(path, problem, advice="Check the file and its permissions.") from error
     if not content:
         raise InputError(path, "the file is empty", advice="Export it again.")
+    if len(content) > most_bytes:
+        raise _too_large(path, "it is larger", most_bytes)
     return content
 
 
-def _read_stdin(stdin: BinaryIO | None) -> bytes:
+def _too_large(path: str, problem: str, most_bytes: int) -> InputError:
+    return InputError(
+        path,
+        f"{problem} than {most_bytes / (1 << 30):.3g} GiB",
+        advice="Split it into smaller files, or allow more than twice as much with --max-memory.",
+    )
+
+
+def _read_stdin(stdin: BinaryIO | None, most_bytes: int) -> bytes:
     if stdin is None:
         raise InputError(
             STDIN, "there is no standard input", advice="Name a file, or pipe one in."
         )
-    return stdin.read()
+    return stdin.read(most_bytes + 1)
 
 
-def _unpack(path: str, raw: bytes) -> tuple[bytes, str]:
+def _unpack(path: str, raw: bytes, most_bytes: int) -> tuple[bytes, str]:
     """Return the bytes and the name inside; the very same bytes where nothing was packed."""
     try:
         if raw.startswith(b"\x1f\x8b"):
             with gzip.GzipFile(fileobj=io.BytesIO(raw)) as packed:
-                return _inflate(path, packed), path.removesuffix(".gz").removesuffix(".GZ")
-        if raw.startswith(b"PK\x03\x04") and not _is_office(raw):
-            return _only_member(path, raw)
+                inner = path.removesuffix(".gz").removesuffix(".GZ")
+                return _inflate(path, packed, most_bytes), inner
+        if raw.startswith(b"PK\x03\x04"):
+            prescan.count(path, raw)
+            if not _office_kind(raw):
+                return _only_member(path, raw, most_bytes)
     except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
         raise InputError(
             path, "the archive is damaged, cut short or locked", advice="Fetch or pack it again."
@@ -205,7 +222,7 @@ def _unpack(path: str, raw: bytes) -> tuple[bytes, str]:
     return raw, ""
 
 
-def _only_member(path: str, raw: bytes) -> tuple[bytes, str]:
+def _only_member(path: str, raw: bytes, most_bytes: int) -> tuple[bytes, str]:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         members = [
             each
@@ -222,28 +239,20 @@ def _only_member(path: str, raw: bytes) -> tuple[bytes, str]:
                 advice="Unpack it into a folder and name the folder.",
             )
         with archive.open(members[0]) as packed:
-            return _inflate(path, packed), members[0].filename
+            return _inflate(path, packed, most_bytes), members[0].filename
 
 
-def _inflate(path: str, packed: IO[bytes] | gzip.GzipFile) -> bytes:
+def _inflate(path: str, packed: IO[bytes] | gzip.GzipFile, most_bytes: int) -> bytes:
     chunks: list[bytes] = []
     size_bytes = 0
     while chunk := packed.read(_CHUNK_BYTES):
         size_bytes += len(chunk)
-        if size_bytes > MAX_INFLATED_BYTES:
-            raise InputError(
-                path,
-                f"it unpacks to more than {MAX_INFLATED_BYTES >> 30} GiB",
-                advice="Unpack it and split it into smaller files.",
-            )
+        if size_bytes > most_bytes:
+            raise _too_large(path, "it unpacks to more", most_bytes)
         chunks.append(chunk)
     if not size_bytes:
         raise InputError(path, "the file in the archive is empty", advice="Export it again.")
     return b"".join(chunks)
-
-
-def _is_office(raw: bytes) -> bool:
-    return _office_kind(raw) != ""
 
 
 def _office_kind(raw: bytes) -> str:
@@ -251,7 +260,8 @@ def _office_kind(raw: bytes) -> str:
     with zipfile.ZipFile(io.BytesIO(raw)) as archive:
         names = set(archive.namelist())
         if "mimetype" in names:
-            declared = archive.read("mimetype")
+            with archive.open("mimetype") as opened:
+                declared = opened.read(_MIMETYPE_BYTES)
             return "workbook" if b"opendocument.spreadsheet" in declared else "document"
     if any(name.lower().startswith("xl/workbook.") for name in names):
         return "workbook"

@@ -11,11 +11,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.errors import InputError
-from bulk_referrals.loader import formulas, headers, text
+from bulk_referrals.loader import headers, text
 from bulk_referrals.loader.files import Content, Kind
 from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS, Flaw, Grid, Positions, find_header
-from bulk_referrals.loader.workbook import Raw, SheetCells, number_kinds, read_workbook
 from bulk_referrals.model import LoadOptions
+from bulk_referrals.workbooks.isolated import number_kinds, read_workbook
+from bulk_referrals.workbooks.sheets import Layout, Limits, Mark, Raw, SheetCells
 
 # What a person could be reached by; a line of cells mistaken for a header may hold it.
 _PRIVATE: Final = re.compile(r"@|\d{5}")
@@ -51,8 +52,7 @@ def grids(
 def _workbook(
     content: Content, options: LoadOptions, columns: Mapping[str, str]
 ) -> tuple[list[Grid], list[str]]:
-    source = content.on_disk or content.content
-    sheets = read_workbook(content.path, source, options.sheets)
+    sheets = read_workbook(content.path, content.content, options.sheets, limits(options))
     shown = [sheet for sheet in sheets if sheet.visible or options.sheets]
     hidden = [sheet.name for sheet in sheets if not sheet.visible and not options.sheets]
     tried = [_sheet_grid(sheet, columns) for sheet in shown if sheet.cells.num_rows]
@@ -70,8 +70,13 @@ def _workbook(
         ),
         *(f"The sheet '{name}' has no invites and was passed over." for name in passed_over),
     ]
-    judged = [_judged(content.path, source, grid) for grid in filled]
+    judged = [_judged(content, limits(options), grid) for grid in filled]
     return [_with_notices(grid) for grid in judged], notices
+
+
+def limits(options: LoadOptions) -> Limits:
+    """Return what reading one workbook may take."""
+    return Limits(memory_bytes=options.max_memory_bytes, time_s=options.read_timeout_s)
 
 
 def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
@@ -90,7 +95,23 @@ def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
         match=found,
         cells=body.select(names),
         flaws=tuple(_unreadable(sheet, position + 1, header, found)),
+        notices=tuple(_laid_out(sheet.layout)),
     )
+
+
+def _laid_out(layout: Layout) -> Iterator[str]:
+    """Say what a person who looks at the sheet does not see as it was read."""
+    hidden = [
+        *([f"{layout.hidden_rows:,} hidden rows"] if layout.hidden_rows else []),
+        *([f"{layout.hidden_columns:,} hidden columns"] if layout.hidden_columns else []),
+    ]
+    if hidden:
+        yield f"It has {' and '.join(hidden)}, perhaps by a filter; they were read too."
+    if layout.merged:
+        yield (
+            f"It has {layout.merged:,} blocks of merged cells; each was read as its first cell, "
+            "the rest of it as blank."
+        )
 
 
 def _is_blank(column: pa.ChunkedArray) -> bool:
@@ -103,17 +124,17 @@ def _is_blank(column: pa.ChunkedArray) -> bool:
 def _unreadable(
     sheet: SheetCells, start: int, header: Sequence[str], found: headers.Match
 ) -> Iterator[Flaw]:
-    codes = {formulas.ERROR: "error-cell", formulas.UNCALCULATED: "no-value"}
-    used = {column: name for name, column in found.columns.items()}
-    for row, column, what in sheet.unreadable:
-        if row >= start and column in used:
-            no_date = "bad-invited-on" if used[column] == "invited_on" else "date-in-cell"
-            code = codes.get(what, no_date)
-            place = np.array([row - start], dtype=np.int64)
-            yield Flaw.alike(code, place, f"'{header[column]}' holds {what}")
+    row, column, what = (sheet.unreadable[name].to_numpy() for name in ("row", "column", "what"))
+    for name, index in found.columns.items():
+        no_date = "bad-invited-on" if name == "invited_on" else "date-in-cell"
+        codes = {Mark.ERROR: "error-cell", Mark.UNCALCULATED: "no-value", Mark.TIME: no_date}
+        for mark, code in codes.items():
+            rows = row[(row >= start) & (column == index) & (what == mark)].astype(np.int64)
+            if rows.size:
+                yield Flaw.alike(code, rows - start, f"'{header[index]}' holds {mark}")
 
 
-def _judged(path: str, source: str | bytes, grid: Grid) -> Grid:
+def _judged(content: Content, limits: Limits, grid: Grid) -> Grid:
     """Refuse what the text alone cannot tell: numbers that were rounded, dates among codes."""
     flaws = list(grid.flaws)
     for name, index in grid.match.columns.items():
@@ -125,7 +146,7 @@ def _judged(path: str, source: str | bytes, grid: Grid) -> Grid:
             if not positions.size:
                 continue
             places = [(int(each) + grid.header_row, index) for each in positions]
-            kinds = number_kinds(path, source, grid.sheet, places)
+            kinds = number_kinds(content.path, content.content, grid.sheet, places, limits)
             found = positions[np.array([each is kind for each in kinds])]
             if found.size:
                 flaws.append(Flaw.alike(code, found, f"'{grid.header[index]}' holds {what}"))

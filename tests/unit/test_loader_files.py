@@ -180,7 +180,18 @@ def test_what_cannot_be_opened_is_a_sentence(tmp_path: Path) -> None:
         read(tmp_path / "absent.csv")
 
 
-def test_a_bomb_is_not_unpacked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAX_INFLATED_BYTES", 1 << 20)
-    with pytest.raises(InputError, match="it unpacks to more than"):
-        read(write(tmp_path / "a.gz", gzip.compress(bytes(2 << 20))))
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.gz", gzip.compress(bytes(2 << 20)), "it unpacks to more than 0.000977 GiB. Split"),
+        ("a.zip", zipped(a=bytes(2 << 20)), "it unpacks to more than"),
+        ("a.csv", bytes(2 << 20), "it is larger than"),
+    ],
+)
+def test_a_file_too_large_for_the_memory_allowed_is_a_sentence(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    with pytest.raises(InputError, match=words):
+        files.read(str(write(tmp_path / name, content)), None, 2 << 20)
+    with pytest.raises(InputError, match=words):
+        files.read("-", io.BytesIO(content), 2 << 20)

@@ -16,7 +16,7 @@ from odf.table import Table, TableCell, TableRow
 from odf.text import P
 
 from bulk_referrals.errors import InputError
-from bulk_referrals.loader import load, workbook
+from bulk_referrals.loader import load
 from bulk_referrals.model import Loaded, LoadOptions
 
 HEADER = ("referrer_mobile", "identifier", "name")
@@ -468,20 +468,3 @@ def test_a_damaged_workbook_is_a_sentence(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(InputError, match="the workbook is damaged and cannot be read"):
         read(path)
-
-
-def test_a_panic_of_the_reader_is_a_sentence_and_an_interrupt_is_not() -> None:
-    class PanicException(BaseException):
-        pass
-
-    def raising(error: BaseException) -> None:
-        raise error
-
-    with pytest.raises(InputError, match="damaged"):
-        workbook._translated("a.xlsx", lambda: raising(PanicException("index out of range")))
-    with pytest.raises(InputError, match="protected by a password"):
-        workbook._translated(
-            "a.xls", lambda: raising(ValueError("Workbook is Password protected"))
-        )
-    with pytest.raises(KeyboardInterrupt):
-        workbook._translated("a.xlsx", lambda: raising(KeyboardInterrupt()))

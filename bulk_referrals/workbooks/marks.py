@@ -1,23 +1,25 @@
-"""Cells that are not blank to their author, though readers of values show them so.
+"""What readers of values do not tell of a sheet, from its XML.
 
 - Formulas that were never calculated: a program wrote the workbook, no spreadsheet opened it. They
   are looked for in the XML of XLSX and XLSM files, as the libraries that leave them so write it.
 - Errors such as #N/A in ODS files, as LibreOffice writes them; in the other formats the reader
   tells them itself.
+- Hidden rows and columns, and merged cells, of XLSX and XLSM files.
 """
 
 import re
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from io import BytesIO
 from typing import IO, Final
 from xml.etree import ElementTree as ET
 
-Place = tuple[int, int, str]
-Places = Mapping[str, Sequence[Place]]
+from bulk_referrals.workbooks.sheets import NO_LAYOUT, Layout, Mark
 
-UNCALCULATED: Final = "a formula that was never calculated"
-ERROR: Final = "an error"
+Place = tuple[int, int, Mark]
+
 _ODS_ERROR: Final = b'calcext:value-type="error"'
 _ODS_TABLE: Final = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
 _ODS_TYPE: Final = (
@@ -30,24 +32,63 @@ _CELL: Final = re.compile(
     rb'<c r="([A-Z]{1,3})([0-9]{1,7})"(?: s="[0-9]+")?(?: t="n")?>'
     rb"<f(?:\s[^>]*)?(?:/>|>[^<]*</f>)\s*(?:<v\s*/>|<v></v>)?\s*</c>"
 )
+_HIDDEN: Final = re.compile(rb'<(row|col)\b[^>]*\shidden="(?:1|true)"[^>]*>')
+_SPAN: Final = re.compile(rb'\s(min|max)="([0-9]{1,5})"')
+_PLACED: Final = re.compile(rb'<c r="([A-Z]{1,6})([0-9]{1,10})"')
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_FOREIGN: Final = (zipfile.BadZipFile, KeyError, ET.ParseError, OSError, EOFError, RuntimeError)
 
 
-def valueless(source: str | bytes) -> Places:
-    """Return, for each sheet, (row, column, what stands there) of such cells, both from 0.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One sheet: (row, column, what stands there) of valueless cells, from 0, and its layout."""
+
+    places: tuple[Place, ...] = ()
+    layout: Layout = NO_LAYOUT
+
+
+Seen = Mapping[str, Sheet]
+
+
+def seen(content: bytes) -> Seen:
+    """Return what the XML of each sheet tells.
 
     Args:
-        source: a workbook, as a path or bytes; one of another format, or one whose parts are not
-            where they should be, gives nothing: its reader has the last word on it.
+        content: a workbook; one of another format, or one whose parts are not where they should
+            be, gives nothing: its reader has the last word on it.
     """
     try:
-        with zipfile.ZipFile(BytesIO(source) if isinstance(source, bytes) else source) as archive:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
             if "content.xml" in archive.namelist():
-                return _ods_errors(archive)
-            sheets = ((name, list(_places(archive, part))) for name, part in _parts(archive))
-            return {name: places for name, places in sheets if places}
-    except (zipfile.BadZipFile, KeyError, ET.ParseError, OSError, EOFError, RuntimeError):
+                return _ods(archive)
+            return {name: _sheet(archive, part) for name, part in _parts(archive)}
+    except _FOREIGN:
         return {}
+
+
+def extent(content: bytes) -> str:
+    """Return "cells from A1 to XFD1048576 on 'S'" of the widest sheet; "" where none is known."""
+    widest, told = 0, ""
+    try:
+        with zipfile.ZipFile(BytesIO(content)) as archive:
+            for name, part in _parts(archive):
+                row, column = _furthest(archive, part)
+                if (row + 1) * (column + 1) > widest:
+                    widest = (row + 1) * (column + 1)
+                    told = f"cells up to row {row + 1} and column {column + 1} on '{name[:31]}'"
+    except _FOREIGN:
+        return told
+    return told
+
+
+def _furthest(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
+    row, columns = 0, {b"A"}
+    with archive.open(part) as opened:
+        for window in _windows(opened):
+            found = _PLACED.findall(window)
+            columns |= {letters for letters, _ in found}
+            row = max(row, *(int(number) - 1 for _, number in found), 0)
+    return row, max(map(_column, columns))
 
 
 def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
@@ -73,12 +114,30 @@ def _xml(archive: zipfile.ZipFile, part: str) -> ET.Element:
     return ET.fromstring(content)  # noqa: S314 - without a DTD there are no entities to expand
 
 
-def _places(archive: zipfile.ZipFile, part: str) -> Iterator[Place]:
+def _sheet(archive: zipfile.ZipFile, part: str) -> Sheet:
+    places: list[Place] = []
+    counts: Counter[str] = Counter()
     with archive.open(part) as opened:
         for window in _windows(opened):
             if b"<f" in window:
-                for cell in _CELL.finditer(window):
-                    yield int(cell[2]) - 1, _column(cell[1]), UNCALCULATED
+                places += [
+                    (int(cell[2]) - 1, _column(cell[1]), Mark.UNCALCULATED)
+                    for cell in _CELL.finditer(window)
+                ]
+            if b'hidden="' in window:
+                for line in _HIDDEN.finditer(window):
+                    counts[line[1].decode()] += _lines(line[0])
+            counts["merged"] += window.count(b"<mergeCell ")
+    layout = Layout(
+        hidden_rows=counts["row"], hidden_columns=counts["col"], merged=counts["merged"]
+    )
+    return Sheet(places=tuple(places), layout=layout)
+
+
+def _lines(element: bytes) -> int:
+    """Return how many rows (one) or columns (a span) an element stands for."""
+    span = {name: int(number) for name, number in _SPAN.findall(element)}
+    return max(span[b"max"] - span[b"min"] + 1, 1) if len(span) > 1 else 1
 
 
 def _windows(opened: IO[bytes]) -> Iterator[bytes]:
@@ -101,14 +160,16 @@ def _column(letters: bytes) -> int:
     return number - 1
 
 
-def _ods_errors(archive: zipfile.ZipFile) -> Places:
+def _ods(archive: zipfile.ZipFile) -> Seen:
     with archive.open("content.xml") as opened:
         tail, found = b"", False
         while not found and (chunk := opened.read(_CHUNK_BYTES)):
             found = _ODS_ERROR in tail + chunk
             tail = chunk[-len(_ODS_ERROR) :]
-    if not found:
-        return {}
+    return _ods_errors(archive) if found else {}
+
+
+def _ods_errors(archive: zipfile.ZipFile) -> Seen:
     places: dict[str, list[Place]] = {}
     name, row = "", 0
     with archive.open("content.xml") as opened:
@@ -119,12 +180,12 @@ def _ods_errors(archive: zipfile.ZipFile) -> Places:
                 places.setdefault(name, []).extend(_ods_row(element, row))
                 row += int(element.get(f"{_ODS_TABLE}number-rows-repeated", "1"))
                 element.clear()
-    return places
+    return {name: Sheet(places=tuple(each)) for name, each in places.items()}
 
 
 def _ods_row(element: ET.Element, row: int) -> Iterator[Place]:
     column = 0
     for cell in element:
         if cell.get(_ODS_TYPE) == "error":
-            yield row, column, ERROR
+            yield row, column, Mark.ERROR
         column += int(cell.get(f"{_ODS_TABLE}number-columns-repeated", "1"))
