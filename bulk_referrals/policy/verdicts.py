@@ -28,6 +28,7 @@ class Effect(Enum):
 
     NONE = auto()
     SLOW = auto()  # the rate limit was met
+    AILING = auto()  # the platform, or what stands before it, is not well
     RENEW = auto()  # the credentials were not taken: renew a token once, else stop
     STOP = auto()  # no further request can fare better
 
@@ -41,7 +42,8 @@ class Finding:
     message: str = ""
 
 
-_LOST: Final = Finding(verdict=Verdict.READ_BACK, code="no-answer")
+_NO_ANSWER: Final = "no-answer"
+_LOST: Final = Finding(verdict=Verdict.READ_BACK, code=_NO_ANSWER)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +122,7 @@ def _request_code(answer: Answer) -> str:
     """Return the request's code: the body's, unless HTTP itself says something worse."""
     stated = answer.status.code if answer.status else ""
     if answer.http_status in _SUCCESSES:
-        return stated or (_SUCCESS if answer.status else "no-answer")
+        return stated or (_SUCCESS if answer.status else _NO_ANSWER)
     return stated if stated not in {"", _SUCCESS, _PARTLY} else str(answer.http_status)
 
 
@@ -130,7 +132,7 @@ def _finding_of_request(answer: Answer, code: str) -> Finding:
     if code == _SUCCESS:
         trusted = status.success is not False and answer.levels and None not in answer.levels
         verdict = Verdict.ACCEPTED if trusted else Verdict.READ_BACK
-    elif code == "no-answer":
+    elif code == _NO_ANSWER:
         verdict = Verdict.READ_BACK
     elif answer.http_status in _REDIRECTS:
         verdict = Verdict.AGAIN
@@ -173,9 +175,11 @@ def _effect(code: str, item_codes: set[str], *, spoken: bool) -> Effect:
         return Effect.NONE
     if code == "401":
         return Effect.RENEW
-    if code in _STOPPING or (code.isdecimal() and int(code) in _REDIRECTS):
+    number = int(code) if code.isdecimal() else 0
+    if code in _STOPPING or number in _REDIRECTS:
         return Effect.STOP
-    return Effect.NONE
+    ailing = number in _SERVER_ERRORS and code not in _NOT_PROCESSED
+    return Effect.AILING if ailing or code == _NO_ANSWER else Effect.NONE
 
 
 def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:
@@ -187,7 +191,7 @@ def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:
 
     Returns:
         None when it shows the referrer's invites as they are; else why it does not:
-        `SLOW`, `RENEW`, `STOP`, or `NONE` for a failure that may pass.
+        `SLOW`, `AILING`, `RENEW`, `STOP`, or `NONE` for a failure that may pass.
     """
     code = seen.status.code if seen.status else ""
     if seen.http_status not in _SUCCESSES or code in _SLOWING:
@@ -195,7 +199,7 @@ def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:
         stated = code if code in _SLOWING else str(seen.http_status)
         return _effect(stated, set(), spoken=False)
     if seen.status is None or code != _SUCCESS or seen.status.success is False:
-        return _effect(code, set(), spoken=False)
+        return _effect(code or _NO_ANSWER, set(), spoken=False)
     if seen.item is not None and seen.item.code in _NO_CUSTOMER and not seen.invitees:
         return None  # nobody there, so no invite there
     if not seen.matched or seen.item is None or seen.item.code != _DONE:

@@ -361,6 +361,9 @@ class Sender:
             self._health.failed()
             self._stop_in_outage(now)
             return
+        if effect is Effect.AILING:
+            self._no_answer(left_at)
+            return
         self._throttle.pace.succeeded()
         self._budget.earn()
         self._health.progressed(now)

@@ -658,7 +658,16 @@ def test_a_larger_share_of_failures_than_allowed_stops_the_run(tmp_path: Path) -
     assert len(platform.sent) == 50
 
 
-@pytest.mark.parametrize("act", [never_arrive, lose(committed=False), answer(429, http=429)])
+@pytest.mark.parametrize(
+    "act",
+    [
+        never_arrive,
+        lose(committed=False),
+        answer(429, http=429),
+        answer(http=502, content=b"<html>Bad gateway</html>"),
+        answer(content=b"<html>Please sign in</html>"),
+    ],
+)
 def test_an_outage_stops_the_run_and_is_not_answered_by_a_storm(tmp_path: Path, act: Act) -> None:
     platform = Platform(always=act, always_get=act)
     scene = play(platform, lanes_of(200), tmp_path, rate_per_min=600, concurrency=16)

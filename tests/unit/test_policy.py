@@ -26,6 +26,7 @@ from bulk_referrals.policy import (
 from bulk_referrals.wire import read_back
 
 NONE, SLOW, RENEW, STOP = Effect.NONE, Effect.SLOW, Effect.RENEW, Effect.STOP
+AILING = Effect.AILING
 ACCEPTED, REFUSED, AGAIN = Verdict.ACCEPTED, Verdict.REFUSED, Verdict.AGAIN
 SPLIT, READ_BACK = Verdict.SPLIT, Verdict.READ_BACK
 
@@ -41,10 +42,10 @@ CODES = {
     "517": (AGAIN, SLOW, AGAIN, SLOW),
     "461": (AGAIN, NONE, AGAIN, NONE),
     "521": (AGAIN, NONE, AGAIN, NONE),
-    "500": (READ_BACK, NONE, REFUSED, NONE),
-    "502": (READ_BACK, NONE, REFUSED, NONE),
-    "503": (READ_BACK, NONE, REFUSED, NONE),
-    "504": (READ_BACK, NONE, REFUSED, NONE),
+    "500": (READ_BACK, AILING, REFUSED, NONE),
+    "502": (READ_BACK, AILING, REFUSED, NONE),
+    "503": (READ_BACK, AILING, REFUSED, NONE),
+    "504": (READ_BACK, AILING, REFUSED, NONE),
     "201": (READ_BACK, NONE, READ_BACK, NONE),
     "1060": (SPLIT, NONE, SPLIT, NONE),
     "1011": (REFUSED, NONE, REFUSED, NONE),
@@ -115,7 +116,7 @@ def test_what_only_http_can_say_is_judged_too(code: str) -> None:
         "302": (AGAIN, STOP),
         "307": (AGAIN, STOP),
         "418": (REFUSED, NONE),
-        "599": (READ_BACK, NONE),
+        "599": (READ_BACK, AILING),
     }
     verdict, effect = expected[code]
     assert told(read(b"", part(), http_status=int(code))) == ([[verdict]], effect)
@@ -186,7 +187,7 @@ def test_an_invite_that_the_answer_may_list_under_another_name_is_read_back() ->
 
 def test_an_answer_that_cannot_be_read_is_read_back() -> None:
     given = read(b"<html>Please sign in</html>", part())
-    assert told(given) == ([[READ_BACK]], NONE)
+    assert told(given) == ([[READ_BACK]], AILING)
     assert judge(given, [part()]).code == "no-answer"
 
 
@@ -242,11 +243,11 @@ def test_nobody_there_means_that_no_invite_is_there(code: str) -> None:
 @pytest.mark.parametrize(
     ("content", "http_status", "effect"),
     [
-        (b"", 200, NONE),
-        (b"<html>", 200, NONE),
-        (b"", 500, NONE),
-        (b"", 502, NONE),
-        (seen("919800000001"), 500, NONE),
+        (b"", 200, AILING),
+        (b"<html>", 200, AILING),
+        (b"", 500, AILING),
+        (b"", 502, AILING),
+        (seen("919800000001"), 500, AILING),
         (b"", 429, SLOW),
         (body(517), 200, SLOW),
         (body(429), 500, SLOW),
@@ -255,7 +256,7 @@ def test_nobody_there_means_that_no_invite_is_there(code: str) -> None:
         (b"", 403, STOP),
         (b"", 404, STOP),
         (b"", 302, STOP),
-        (body(500), 200, NONE),
+        (body(500), 200, AILING),
         (body(201), 200, NONE),
         (body(200), 200, NONE),
         (seen(of=part(referrer="919811111111")), 200, NONE),
