@@ -131,17 +131,26 @@ class Pace:
 class RetryBudget:
     """Keeps an outage from being answered by a storm: a retry must have been earned.
 
-    Every request answered earns a fifth of a retry, up to the most that can be saved.
+    Every request answered earns a fifth of a retry, up to the most that can be saved; so does
+    every fifth of a second, or retries alone, none of them answered, would wait for ever.
 
     Attributes:
         saved: retries that may be made now.
+        refilled_at: monotonic seconds up to which time has earned its share; None before.
     """
 
     saved: float = 20.0
+    refilled_at: float | None = None
 
     def earn(self) -> None:
         """Note a request that was answered."""
         self.saved = min(self.saved + 0.2, 100.0)
+
+    def refill(self, now: float) -> None:
+        """Note the time, monotonic seconds."""
+        if self.refilled_at is not None:
+            self.saved = min(self.saved + now - self.refilled_at, 100.0)
+        self.refilled_at = now
 
     def spend(self) -> bool:
         """Take one retry; False when there is none left, and it should wait."""

@@ -22,7 +22,7 @@ from bulk_referrals.errors import (
     NotSentError,
 )
 from bulk_referrals.exchange import Lane, Part
-from bulk_referrals.ledger import Intent, InviteState, LineResult, Result
+from bulk_referrals.ledger import Intent, LineResult, Result
 from bulk_referrals.model import Outcome, RequestFigures
 from bulk_referrals.policy import Effect, Pace, RetryBudget
 from bulk_referrals.sender.agenda import Agenda, LaneTurns
@@ -37,8 +37,10 @@ from bulk_referrals.sender.turns import (
     after_look,
     after_loss,
     halves,
+    postponed,
+    unsent_state,
 )
-from bulk_referrals.wire import payload
+from bulk_referrals.wire import lists, payload
 
 __all__ = ["SendLimits", "Sender", "Stop", "Tally"]
 
@@ -162,7 +164,7 @@ class Sender:
                 if known:
                     attempts = max(self._doubtful[i.line] for i in known)
                     rest = replace(part, invites=tuple(known))
-                    yield Turn(parts=(rest,), attempts=attempts, lost_at=self._began)
+                    yield Turn(parts=(rest,), attempts=attempts, lost_at=self._began, doubted=True)
                 if len(known) < len(part.invites):
                     new = tuple(i for i in part.invites if i.line not in self._doubtful)
                     fresh.append(replace(part, invites=new) if known else part)
@@ -196,8 +198,8 @@ class Sender:
             return ()
         if self._largest is not None and turn.size > self._largest:
             return halves(turn)
-        if turn.attempts and not self._budget.spend():
-            return (replace(turn, due=_now() + self._limits.cap_s),)
+        if turn.attempts and not self._may_retry():
+            return (postponed(turn, due=_now() + self._limits.cap_s),)
         if reason := self._may_send():
             self.stop(Stop(reason=reason))
             return (turn,)
@@ -214,6 +216,9 @@ class Sender:
         if not await self._throttle.turn():
             await self._release(request, turn)
             return (turn,)
+        if turn.doubted and not await self._still_absent(turn, signed):
+            await self._release(request, turn)
+            return (postponed(turn, due=_now()),)
         self._sent += 1
         self._retried += turn.attempts > 0
         left_at = _now()
@@ -255,7 +260,7 @@ class Sender:
         """Journal that a request whose intent is durable cannot have left."""
         lines = [
             LineResult(line=invite.line, key=self._key_of(invite.line), outcome=None,
-                       state=InviteState.REFUSED, code="not-sent", attempts=turn.attempts)
+                       state=unsent_state(turn), code="not-sent", attempts=turn.attempts)
             for part in turn.parts
             for invite in part.invites
         ]  # fmt: skip
@@ -267,7 +272,11 @@ class Sender:
         wait_s = policy.backoff_s(
             failures, base_s=self._limits.base_s, cap_s=self._limits.cap_s, jitter=_chance()
         )
-        return replace(turn, due=_now() + wait_s)
+        return postponed(turn, due=_now() + wait_s)
+
+    def _may_retry(self) -> bool:
+        self._budget.refill(_now())
+        return self._budget.spend()
 
     def _learn(self, turn: Turn, judgement: policy.Judgement) -> None:
         """Take from an answer what bears on other requests."""
@@ -294,7 +303,7 @@ class Sender:
     # --- reading back
 
     async def _look(self, turn: Turn) -> tuple[Turn, ...]:
-        if turn.looks and not self._budget.spend():
+        if turn.looks and not self._may_retry():
             return (replace(turn, due=_now() + self._limits.cap_s),)
         if not await self._throttle.turn():
             return (turn,)
@@ -304,7 +313,9 @@ class Sender:
         try:
             signed = await self._client.sign()
             answered = await self._client.get(turn.parts[0], signed)
-        except ClientError:
+        except NotSentError:
+            return (self._not_sent(turn, left_at),)  # nobody was asked: it is no look at all
+        except MaybeSentError:
             self._no_answer(left_at)
         else:
             trouble = policy.judge_read_back(answered, longest=READ_BACK_LIMIT)
@@ -319,6 +330,20 @@ class Sender:
         )
         await self._record(step.lines)
         return step.turns
+
+    async def _still_absent(self, turn: Turn, signed: Mapping[str, str]) -> bool:
+        """Look a last time before sending again, with no wait between the look and the act."""
+        self._throttle.pace.take(_now())  # it counts in the rate, and the next one waits for it
+        self._read_back += 1
+        try:
+            seen = await self._client.get(turn.parts[0], signed)
+        except ClientError:
+            return False
+        return policy.judge_read_back(seen, longest=READ_BACK_LIMIT) is None and not any(
+            lists(seen, part.type, invite.identifier_key)
+            for part in turn.parts
+            for invite in part.invites
+        )
 
     # --- what follows for the run
 

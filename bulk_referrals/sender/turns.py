@@ -21,9 +21,6 @@ from bulk_referrals.wire import lists
 _NEVER_GIVEN_UP: Final = frozenset({"401", "403", "404", "405", "415", "429", "517"})
 _ABSENCES_NEEDED: Final = 2
 _FIRST_LOOK_S: Final = 0.2
-# The platform has answered these, so nothing of the request is still on its way: what a
-# read-back lacks is absent, with no time to settle.
-_NOTHING_UNDER_WAY: Final = frozenset({"1000", "1222"})
 _LOST: Final = Finding(verdict=Verdict.READ_BACK, code="no-answer")
 
 KeyOf = Callable[[int], bytes]
@@ -60,6 +57,8 @@ class Turn:
         looks: read-backs in a row that showed nothing usable.
         absences: read-backs after the settle time that showed it absent.
         finding: what put it in doubt.
+        doubted: an answer to it was lost once, so it is sent again only right after a read-back
+            has shown it absent: what was lost may still be under way.
         sent_at: aware, of the last attempt.
         request_id: of the last answer.
     """
@@ -71,6 +70,7 @@ class Turn:
     looks: int = 0
     absences: int = 0
     finding: Finding = _LOST
+    doubted: bool = False
     sent_at: datetime | None = None
     request_id: str = ""
 
@@ -107,8 +107,10 @@ def after_answer(
     doubtful: list[Turn] = []
     for part, findings in zip(turn.parts, judgement.findings, strict=True):
         sorted_out: dict[Verdict, list[Invite]] = {}
+        lost = _LOST
         for invite, finding in zip(part.invites, findings, strict=True):
             verdict = _within_limits(finding, turn, limits)
+            lost = finding if verdict is Verdict.READ_BACK else lost
             sorted_out.setdefault(verdict, []).append(invite)
             lines.append(_line(turn, invite, verdict, finding, key))
         if Verdict.AGAIN in sorted_out:
@@ -116,7 +118,6 @@ def after_answer(
         if Verdict.SPLIT in sorted_out:
             split.append(_only(part, sorted_out[Verdict.SPLIT]))
         if Verdict.READ_BACK in sorted_out:
-            lost = next(f for f in findings if f.verdict is Verdict.READ_BACK)
             rest = _only(part, sorted_out[Verdict.READ_BACK])
             doubtful.append(in_doubt(turn, rest, now=now, finding=lost))
     wait_s = backoff_s(turn.attempts, base_s=limits.base_s, cap_s=limits.cap_s, jitter=jitter)
@@ -167,17 +168,32 @@ def after_look(
         soonest = lost_at + limits.settle_s
         due = soonest if not settled else now + limits.settle_s / 4
         return Step(lines=tuple(lines), turns=(replace(rest, due=due),))
-    if turn.attempts >= limits.max_attempts:
+    if turn.attempts >= limits.max_attempts and turn.finding.code not in _NEVER_GIVEN_UP:
         lines += [_gone(rest, invite, key) for invite in missing]
         return Step(lines=tuple(lines), turns=())
     return Step(lines=tuple(lines), turns=(replace(rest, lost_at=None, absences=0, due=now),))
 
 
 def in_doubt(turn: Turn, part: Part, *, now: float, finding: Finding) -> Turn:
-    """Return the turn that reads back one part."""
-    lost_at = float("-inf") if finding.code in _NOTHING_UNDER_WAY else now
-    return replace(turn, parts=(part,), lost_at=lost_at, due=now + _FIRST_LOOK_S, looks=0,
-                   absences=0, finding=finding)  # fmt: skip
+    """Return the turn that reads back one part.
+
+    Where the platform has answered, nothing is on its way any more; the settle time holds all
+    the same, for a read-back may lag behind what has been committed.
+    """
+    return replace(turn, parts=(part,), lost_at=now, due=now + _FIRST_LOOK_S, looks=0,
+                   absences=0, finding=finding, doubted=True)  # fmt: skip
+
+
+def postponed(turn: Turn, *, due: float) -> Turn:
+    """Return a turn that is not sent now; once doubted, it is looked for again before it is."""
+    if not turn.doubted:
+        return replace(turn, due=due)
+    return replace(turn, due=due, lost_at=float("-inf"), absences=_ABSENCES_NEEDED - 1)
+
+
+def unsent_state(turn: Turn) -> InviteState:
+    """Return where the invites of a turn stand that did not leave although it was about to."""
+    return InviteState.UNKNOWN if turn.doubted else InviteState.REFUSED
 
 
 def halves(turn: Turn) -> tuple[Turn, ...]:
@@ -201,9 +217,15 @@ def _only(part: Part, invites: Sequence[Invite]) -> Part:
 
 
 def _within_limits(finding: Finding, turn: Turn, limits: Limits) -> Verdict:
-    """Return the verdict, or REFUSED where it asks for more than the limits allow."""
+    """Return the verdict, or REFUSED where it asks for more than the limits allow.
+
+    After a lost answer, "not processed" is said of this attempt alone. 521 even tells that the
+    lost one may be under way still: another action is running for the same customer.
+    """
     if finding.verdict is Verdict.SPLIT and turn.size == 1:
         return Verdict.REFUSED
+    if finding.verdict is Verdict.AGAIN and turn.doubted:
+        return Verdict.READ_BACK
     spent = turn.attempts >= limits.max_attempts and finding.code not in _NEVER_GIVEN_UP
     if finding.verdict is Verdict.AGAIN and spent:
         return Verdict.REFUSED
@@ -214,7 +236,6 @@ _STATES: Final = {
     Verdict.ACCEPTED: InviteState.ACCEPTED,
     Verdict.REFUSED: InviteState.REFUSED,
     Verdict.AGAIN: InviteState.REFUSED,
-    Verdict.SPLIT: InviteState.REFUSED,
     Verdict.READ_BACK: InviteState.UNKNOWN,
 }
 _OUTCOMES: Final = {Verdict.ACCEPTED: Outcome.ACCEPTED, Verdict.REFUSED: Outcome.FAILED}
@@ -226,7 +247,7 @@ def _line(
     return LineResult(
         line=invite.line,
         key=key(invite.line),
-        state=_STATES[verdict],
+        state=unsent_state(turn) if verdict is Verdict.SPLIT else _STATES[verdict],
         outcome=_OUTCOMES.get(verdict),
         code="1000" if verdict is Verdict.ACCEPTED else finding.code,
         message=finding.message,

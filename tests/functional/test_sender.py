@@ -342,11 +342,11 @@ def test_nothing_to_send_ends_at_once(tmp_path: Path) -> None:
 def test_a_timed_out_request_is_read_back_before_it_is_sent_again(tmp_path: Path) -> None:
     platform = Platform(lose(committed=False))
     scene = play(platform, [lane(1, 2)], tmp_path)
-    assert [call.method for call in platform.calls] == ["POST", "GET", "GET", "GET", "POST"]
+    assert [call.method for call in platform.calls] == ["POST", *["GET"] * 4, "POST"]
     lost, *_, again = platform.calls
     assert again.at - lost.at >= LIMITS.settle_s
     assert set(scene.outcomes.values()) == {"accepted"}
-    assert (scene.sender.figures.retried, scene.sender.figures.read_back) == (1, 3)
+    assert (scene.sender.figures.retried, scene.sender.figures.read_back) == (1, 4)
     one_each(platform)
 
 
@@ -402,10 +402,11 @@ def test_a_request_that_lands_late_is_found_and_not_sent_again(tmp_path: Path) -
 def test_absence_before_the_settle_time_is_not_believed(tmp_path: Path) -> None:
     platform = Platform(lose(committed=False))
     play(platform, [lane(1, 1)], tmp_path)
-    early, first, second = (call.at for call in platform.looked)
+    early, first, second, last = (call.at for call in platform.looked)
     lost_at = platform.sent[0].at + platform.latency_s
     assert early < lost_at + 1
-    assert lost_at + 30 <= first < second < platform.sent[1].at
+    assert lost_at + 30 <= first < second <= last
+    assert platform.sent[1].at == last + platform.latency_s  # nothing comes between look and act
 
 
 def test_one_absence_is_not_believed(tmp_path: Path) -> None:
@@ -432,7 +433,6 @@ def test_what_is_lost_each_time_is_sent_a_bounded_number_of_times(tmp_path: Path
         answer(500),
         answer(content=b"garbled"),
         lose(committed=False),
-        never_arrive,
         answer(content=seen(of=part(referrer="919811111111"))),
     ],
 )
@@ -445,6 +445,29 @@ def test_when_nothing_can_be_read_back_it_is_unknown_and_never_resent(
     assert len(platform.looked) == LIMITS.max_looks
     assert scene.outcomes == {10: "unknown", 11: "unknown"}
     assert set(scene.states.values()) == {InviteState.UNKNOWN}
+
+
+def test_a_platform_that_cannot_be_reached_has_not_been_asked(tmp_path: Path) -> None:
+    platform = Platform(lose(committed=True), gets=[never_arrive] * (LIMITS.max_looks + 2))
+    scene = play(platform, [lane(1, 1)], tmp_path)
+    assert scene.outcomes == {10: "accepted"}
+
+
+def test_a_521_after_a_lost_answer_is_read_back_for_the_lost_one_may_be_under_way(
+    tmp_path: Path,
+) -> None:
+    platform = Platform(lose(committed=False), answer(521))
+    scene = play(platform, [lane(1, 1)], tmp_path)
+    lost, refused, again = platform.sent
+    assert refused.at - lost.at >= LIMITS.settle_s
+    assert again.at - refused.at >= LIMITS.settle_s
+    assert scene.outcomes == {10: "accepted"}
+
+
+def test_an_outage_of_answers_does_not_leave_retries_waiting_for_ever(tmp_path: Path) -> None:
+    platform = Platform(*[lose(committed=False)] * 60)
+    scene = play(platform, lanes_of(30), tmp_path)
+    assert set(scene.outcomes.values()) == {"accepted"}
 
 
 def test_only_what_was_lost_is_read_back(tmp_path: Path) -> None:
@@ -544,7 +567,9 @@ def test_an_internal_error_is_read_back_and_tried_a_bounded_number_of_times(
     platform = Platform(always=each_item(1222))
     scene = play(platform, [lane(1, 1)], tmp_path)
     methods = [call.method for call in platform.calls]
-    assert methods == ["POST", "GET", "GET"] * LIMITS.max_attempts
+    looked, looked_a_last_time = ["GET"] * 3, ["GET"]
+    again = ["POST", *looked, *looked_a_last_time] * (LIMITS.max_attempts - 1)
+    assert methods == [*again, "POST", *looked]
     assert scene.results == {10: ("failed", "1222")}
 
 
