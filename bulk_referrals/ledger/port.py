@@ -10,7 +10,7 @@ can be deleted without forgetting what was sent.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -194,8 +194,8 @@ class Ledger(Protocol):
             LedgerBusyError: another run holds it.
         """
 
-    def begin(self, run: RunRecord) -> None:
-        """Add a run, before anything of it is sent."""
+    def begin(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
+        """Add a run and its frames, before anything of it is sent: all of it, or none."""
 
     def update(self, run: RunRecord) -> None:
         """Replace a run's record."""

@@ -3,8 +3,8 @@
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -90,6 +90,7 @@ class SqliteLedger:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _sync_folder(path.parent)
         except OSError as error:
             message = f"{path}: the ledger cannot be opened ({error.strerror}). Check the path."
             raise LedgerError(message) from error
@@ -98,7 +99,9 @@ class SqliteLedger:
                 path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
             )
         try:
-            with self._translated():
+            # Turning a file into a ledger is for one process at a time: SQLite does not wait then.
+            alone = nullcontext() if self._is_made() else self.lock(wait_s=_BUSY_TIMEOUT_S)
+            with self._translated(), alone:
                 self._migrate()
         except LedgerError:
             self._db.close()
@@ -114,7 +117,8 @@ class SqliteLedger:
     @contextmanager
     def lock(self, *, wait_s: float) -> Iterator[None]:
         """Hold the ledger for one run, by a file lock beside it."""
-        lock = FileLock(f"{self._path}.lock", mode=0o600)
+        # Resolved: by whatever link the ledger is named, it is one ledger.
+        lock = FileLock(f"{self._path.resolve()}.lock", mode=0o600)
         try:
             with lock.acquire(timeout=wait_s):
                 yield
@@ -125,12 +129,14 @@ class SqliteLedger:
             )
             raise LedgerBusyError(message) from error
 
-    def begin(self, run: RunRecord) -> None:
-        """Add a run, before anything of it is sent."""
+    def begin(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
+        """Add a run and its frames, before anything of it is sent: all of it, or none."""
         with self._transaction():
-            self._db.execute(
+            added = self._db.execute(
                 "INSERT INTO runs (run_id, record) VALUES (?, ?)", (run.run_id, _json(run))
             )
+            for name, table in (frames or {}).items():
+                self._put_frame(added.lastrowid, name, table)
 
     def update(self, run: RunRecord) -> None:
         """Replace a run's record."""
@@ -156,14 +162,17 @@ class SqliteLedger:
     def save_frame(self, run_id: str, name: str, table: pa.Table) -> None:
         """Keep a table for a run, in place of one of the same name."""
         number = self._number(run_id)
-        starts = range(0, max(table.num_rows, 1), _LINES_PER_PART)
         with self._transaction():
             self._db.execute("DELETE FROM frames WHERE run = ? AND name = ?", (number, name))
-            for part, start in enumerate(starts):
-                self._db.execute(
-                    "INSERT INTO frames (run, name, part, ipc) VALUES (?, ?, ?, ?)",
-                    (number, name, part, _to_ipc(table.slice(start, _LINES_PER_PART))),
-                )
+            self._put_frame(number, name, table)
+
+    def _put_frame(self, number: int | None, name: str, table: pa.Table) -> None:
+        starts = range(0, max(table.num_rows, 1), _LINES_PER_PART)
+        for part, start in enumerate(starts):
+            self._db.execute(
+                "INSERT INTO frames (run, name, part, ipc) VALUES (?, ?, ?, ?)",
+                (number, name, part, _to_ipc(table.slice(start, _LINES_PER_PART))),
+            )
 
     def load_frame(self, run_id: str, name: str) -> pa.Table | None:
         """Return a kept table, or None."""
@@ -290,6 +299,11 @@ class SqliteLedger:
             self._run_numbers[run_id] = int(row[0])
         return self._run_numbers[run_id]
 
+    def _is_made(self) -> bool:
+        """Tell whether the file is in WAL mode already (the SQLite file format, 1.3.4)."""
+        with self._path.open("rb") as stream:
+            return stream.read(20)[18:] == b"\x02\x02"
+
     def _migrate(self) -> None:
         (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
@@ -305,6 +319,7 @@ class SqliteLedger:
             raise LedgerError(message)
         self._db.execute("PRAGMA journal_mode = WAL")
         self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves it in the drive
         with self._transaction():
             # Read again within the transaction: another process may be opening it too.
             (version,) = self._db.execute("PRAGMA user_version").fetchone()
@@ -339,6 +354,17 @@ class SqliteLedger:
                 "Check the disk's space and the file's rights, then resume."
             )
             raise LedgerError(message) from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new file's name, and that of its folder, as durable as what will be in it."""
+    for each in (folder, folder.parent):
+        with suppress(PermissionError):  # a folder that we may not list is not new, nor ours
+            name = os.open(each, os.O_RDONLY)
+            try:
+                os.fsync(name)
+            finally:
+                os.close(name)
 
 
 def _json(run: RunRecord) -> str:
