@@ -120,6 +120,11 @@ CODES: Final[dict[str, Code]] = {
         title="A number was rounded by the spreadsheet",
         advice="Set the column's format to Text, type all the digits again, and save.",
     ),
+    "rounded-number": Code(
+        title="A number ends in zeros, like others in its column: a spreadsheet rounded them",
+        advice="Set the column's format to Text, type all the digits again, and save; a number "
+        "that really is so is written with + and its country code.",
+    ),
     "missing-invitee": Code(
         title="The row names nobody to invite", advice="Fill in the invitee's mobile or e-mail."
     ),

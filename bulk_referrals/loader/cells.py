@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from bulk_referrals.frames import to_frame
 from bulk_referrals.loader.grid import Flaw, Grid
 from bulk_referrals.model import FIELDS
+from bulk_referrals.wayback import own_columns
 
 # ECMA-376 part 1, 18.17.3, and what Excel has added since.
 _ERRORS: Final = (
@@ -26,6 +27,12 @@ _ERRORS: Final = (
 _DATE: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$"
 # A time of day without a date: Excel counts days from there.
 _NO_DATE: Final = r"^1899-12-3[01] "
+# What 9.19E+11 leaves of a number, once it is shown in full again.
+_ZEROS: Final = "000000"
+_ROUNDED: Final = r"^[1-9]\d+000000(\.0+)?$"
+_LEAST_ROUNDED: Final = 2  # different ones: one may be somebody's number
+_MOST_BY_CHANCE: Final = 1e-4  # of the rows; of all numbers one in a million ends so
+_MOBILES: Final = ("referrer_mobile", "identifier", "invitee_mobile")
 _NEVER_A_DATE: Final = (
     "referrer_mobile",
     "referrer_email",
@@ -110,8 +117,10 @@ def _filled(
         filled |= column.is_valid().to_numpy()
     if filled.all():
         return None
+    # What we said of a row does not fill it, once its author has emptied it.
+    seen = {*grid.match.columns.values(), *own_columns(grid.header).values()}
     for index, column in enumerate(grid.cells.columns):
-        if index not in grid.match.columns.values():
+        if index not in seen:
             filled |= tidy(column).is_valid().to_numpy()
     if filled.all():
         return None
@@ -124,6 +133,8 @@ def _spoilt(fields: Mapping[str, pa.ChunkedArray], grid: Grid) -> Iterator[Flaw]
         title = grid.header[grid.match.columns[name]]
         marked = pc.starts_with(column, "#")
         yield from _matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")
+        if name in _MOBILES:
+            yield from _rounded(column, title)
         if grid.sheet and name == "invited_on":
             timed = pc.starts_with(column, "1899-12-3")
             words = f"'{title}' holds a time of day without a date, read as "
@@ -146,6 +157,19 @@ def _matching(
     if positions.size:
         details = [words + each for each in column.filter(found).to_pylist()]
         yield Flaw(code=code, positions=positions, details=details)
+
+
+def _rounded(column: pa.ChunkedArray, title: str) -> Iterator[Flaw]:
+    """Yield the rows of numbers that end in zeros, where chance cannot have made so many."""
+    perhaps = column.filter(pc.match_substring(column, _ZEROS))
+    most = max(_LEAST_ROUNDED, _MOST_BY_CHANCE * len(column))
+    if len(perhaps) < most:
+        return
+    ending = perhaps.filter(pc.match_substring_regex(perhaps, _ROUNDED))
+    if pc.count_distinct(ending).as_py() >= most:
+        marked = pc.match_substring(column, _ZEROS)
+        words = f"'{title}' ends in zeros, like others in its column: "
+        yield from _matching(column, marked, _ROUNDED, "rounded-number", words)
 
 
 def _faults(flaws: Sequence[Flaw], total: int) -> tuple[pa.Array, pa.Array]:

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bulk_referrals import wayback
 from bulk_referrals.errors import InputError
 from bulk_referrals.loader import headers, text
 from bulk_referrals.loader.files import Content, Kind
@@ -42,7 +43,7 @@ def grids(
         InputError: nothing in it can be used as it stands.
     """
     if content.kind is Kind.TEXT:
-        grid = text.read(content.path, content.content, options, columns)
+        grid = _restored(text.read(content.path, content.content, options, columns))
         _require(content.path, grid, columns)
         _require_rows(content.path, [grid])
         return [_with_notices(grid)], []
@@ -74,6 +75,20 @@ def _workbook(
     return [_with_notices(grid) for grid in judged], notices
 
 
+def _restored(grid: Grid) -> Grid:
+    """Take our apostrophes away from a text file that is one of ours, come back corrected."""
+    key = wayback.own_columns(grid.header).get(wayback.ROW_KEY)
+    if key is None or not wayback.runs_of(grid.cells.column(key)):
+        return grid
+    cells = [wayback.restored(column) for column in grid.cells.columns]
+    header = wayback.restored(pa.chunked_array([grid.header], pa.string()))
+    return replace(
+        grid,
+        header=tuple(header.to_pylist()),
+        cells=pa.table(cells, names=grid.cells.column_names),
+    )
+
+
 def limits(options: LoadOptions) -> Limits:
     """Return what reading one workbook may take."""
     return Limits(memory_bytes=options.max_memory_bytes, time_s=options.read_timeout_s)
@@ -95,23 +110,25 @@ def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
         match=found,
         cells=body.select(names),
         flaws=tuple(_unreadable(sheet, position + 1, header, found)),
-        notices=tuple(_laid_out(sheet.layout)),
+        notices=tuple(_laid_out(sheet.layout, header)),
     )
 
 
 def _laid_out(layout: Layout) -> Iterator[str]:
     """Say what a person who looks at the sheet does not see as it was read."""
-    hidden = [
-        *([f"{layout.hidden_rows:,} hidden rows"] if layout.hidden_rows else []),
-        *([f"{layout.hidden_columns:,} hidden columns"] if layout.hidden_columns else []),
-    ]
+    counted = [(layout.hidden_rows, "hidden row"), (layout.hidden_columns, "hidden column")]
+    hidden = [_number(count, what) for count, what in counted if count]
     if hidden:
-        yield f"It has {' and '.join(hidden)}, perhaps by a filter; they were read too."
+        yield f"It has {' and '.join(hidden)}, perhaps by a filter; what is hidden was read too."
     if layout.merged:
         yield (
-            f"It has {layout.merged:,} blocks of merged cells; each was read as its first cell, "
-            "the rest of it as blank."
+            f"It has {_number(layout.merged, 'block')} of merged cells; only the first cell of "
+            "such a block holds its value, the others were read as blank."
         )
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _is_blank(column: pa.ChunkedArray) -> bool:

@@ -28,6 +28,7 @@ from bulk_referrals.validator.columns import (
 )
 from bulk_referrals.validator.findings import finding
 from bulk_referrals.validator.invites import INVITEE_FIELDS
+from bulk_referrals.validator.lost_plus import lost_plus
 from bulk_referrals.validator.tokens import Regions
 
 type_warnings = list[tuple[type_positions, list[str]]]
@@ -88,7 +89,7 @@ def referrers(lines: pa.Table, *, regions: Regions, rules: Rules) -> People:
         advice="Fill in the referrer's mobile or e-mail, as the platform knows it.",
     )
     findings = [missing, *(_bad_referrers(part, typed) for part in read)]
-    return _people(typed, type_, read, findings, whose="the referrer's")
+    return _people(typed, type_, read, findings, whose="the referrer's", rules=rules)
 
 
 def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules: Rules) -> People:
@@ -112,7 +113,7 @@ def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules
         reason="the row names nobody to invite",
     )
     findings = [missing, *(_bad_invitees(part, typed, asked) for part in read)]
-    return _people(typed, types, read, findings, whose="the invitee's")
+    return _people(typed, types, read, findings, whose="the invitee's", rules=rules)
 
 
 def _types(by_mobile: type_mask, by_email: type_mask) -> pa.ChunkedArray:
@@ -158,6 +159,7 @@ def _people(
     findings: list[pd.DataFrame],
     *,
     whose: str,
+    rules: Rules,
 ) -> People:
     length = len(typed)
     return People(
@@ -166,7 +168,10 @@ def _people(
         value=spread([(part.where, part.contacts.value) for part in read], length=length),
         key=spread([(part.where, part.contacts.key) for part in read], length=length),
         findings=findings,
-        warnings=[_warned(part, whose) for part in read],
+        warnings=[
+            *(_warned(part, whose) for part in read),
+            *(_doubted(part, typed, whose, rules) for part in read),
+        ],
     )
 
 
@@ -208,3 +213,12 @@ def _warned(part: _Read, whose: str) -> tuple[type_positions, list[str]]:
     local = positions(filled(part.contacts.warning))
     texts = words(part.contacts.warning, local)
     return part.where[local], [f"{whose} {_NOUN[part.type]}: {text}" for text in texts]
+
+
+def _doubted(
+    part: _Read, typed: pa.ChunkedArray, whose: str, rules: Rules
+) -> tuple[type_positions, list[str]]:
+    if part.type is ReferralType.EMAIL:
+        return part.where[:0], []
+    local, texts = lost_plus(pick(typed, part.where), part.contacts.key, rules=rules)
+    return part.where[local], [f"{whose} mobile: {text}" for text in texts]

@@ -468,3 +468,35 @@ def test_a_damaged_workbook_is_a_sentence(tmp_path: Path) -> None:
             archive.writestr(name, content)
     with pytest.raises(InputError, match="the workbook is damaged and cannot be read"):
         read(path)
+
+
+def test_numbers_that_end_in_zeros_are_refused_where_chance_cannot_have_made_them(
+    tmp_path: Path,
+) -> None:
+    rounded = [("1", 9.88e9, "x"), ("1", "9990000000", "x"), ("1", 919000000000, "x")]
+    whole = [("1", f"98765432{n:02}", "x") for n in range(10)]
+    one = read(xlsx(tmp_path / "a.xlsx", {"S": [HEADER, rounded[0], rounded[0], *whole]}))
+    assert faults(one) == {}  # somebody's number, by all that is known
+    run = read(xlsx(tmp_path / "b.xlsx", {"S": [HEADER, *rounded, *whole]}))
+    assert faults(run) == dict.fromkeys((2, 3, 4), "rounded-number")
+    assert column(run, "fault_detail")[0] == (
+        "'identifier' ends in zeros, like others in its column: 9880000000"
+    )
+
+
+def test_hidden_rows_and_merged_cells_are_read_and_said(tmp_path: Path) -> None:
+    path = xlsx(tmp_path / "a.xlsx", {"S": [HEADER, ("1", "2", "a"), ("3", "4", "b")]})
+    book = openpyxl.load_workbook(path)
+    sheet = book.worksheets[0]
+    sheet.row_dimensions[2].hidden = True
+    sheet.merge_cells("C2:C3")
+    book.save(path)
+    loaded = read(path)
+    assert column(loaded, "identifier") == ["2", "4"]
+    assert loaded.notices == (
+        f"{path} [S]: It has 1 hidden row, perhaps by a filter; what is hidden was read too.",
+        (
+            f"{path} [S]: It has 1 block of merged cells; only the first cell of such a block"
+            " holds its value, the others were read as blank."
+        ),
+    )

@@ -419,3 +419,24 @@ def test_a_suppression_list_mixes_mobiles_and_emails_and_counts_what_cannot_be_r
 
 def test_an_empty_suppression_list_suppresses_nobody() -> None:
     assert suppression_keys(pa.chunked_array([[]], pa.string()), Rules()) == (frozenset(), 0)
+
+
+def test_a_mobile_that_may_have_lost_its_plus_deserves_a_look() -> None:
+    home = [good(identifier=f"9198765432{n:02}") for n in range(20)]
+    lost = good(identifier="6583123456")  # +65 8312 3456, or an Indian mobile
+    found = lines(*home, lost, good(identifier="09876543255"), good(identifier="9876543299"))
+    assert [line["outcome"] for line in found] == [None] * 23
+    assert found[20]["warning"] == (
+        "the invitee's mobile: it was read as +916583123456, but nearly all others here have a "
+        "country code, and with one it would be +6583123456: if its plus was lost, write it again "
+        "as text"
+    )
+    assert [line["warning"] for line in (*found[:20], *found[21:])] == [None] * 22
+
+
+def test_without_a_custom_of_country_codes_no_plus_is_missed() -> None:
+    national = [good(identifier=f"98765432{n:02}") for n in range(20)]
+    home = [good(identifier=f"9198765433{n:02}") for n in range(20)]
+    for given in (national, [*national, *home], home[:5]):
+        found = lines(*given, good(identifier="6583123456"))
+        assert found[-1]["warning"] is None
