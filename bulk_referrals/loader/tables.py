@@ -114,10 +114,12 @@ def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
     )
 
 
-def _laid_out(layout: Layout) -> Iterator[str]:
+def _laid_out(layout: Layout, header: Sequence[str]) -> Iterator[str]:
     """Say what a person who looks at the sheet does not see as it was read."""
-    counted = [(layout.hidden_rows, "hidden row"), (layout.hidden_columns, "hidden column")]
-    hidden = [_number(count, what) for count, what in counted if count]
+    # The column of our own keys is hidden in the files that we give back to be corrected.
+    columns = layout.hidden_columns - (wayback.ROW_KEY in wayback.own_columns(header))
+    counted = [(layout.hidden_rows, "hidden row"), (columns, "hidden column")]
+    hidden = [_number(count, what) for count, what in counted if count > 0]
     if hidden:
         yield f"It has {' and '.join(hidden)}, perhaps by a filter; what is hidden was read too."
     if layout.merged:

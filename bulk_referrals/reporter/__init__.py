@@ -55,17 +55,16 @@ def write(report: RunReport, folder: Path, summary: Summary | None = None) -> di
 
 def _writers(report: RunReport, summary: Summary) -> dict[str, Callable[[Path], None]]:
     """Return file name -> what writes it, in the order in which people look at them."""
-    to_fix = {name: partial(_to_fix, report, tables) for name, tables in summary.to_fix.items()}
+    to_fix = {
+        name: partial(write_to_fix, report, tables, book=name.endswith(".xlsx"))
+        for name, tables in summary.to_fix.items()
+    }
     return {
         "report.xlsx": partial(write_workbook, report, summary),
         "report.html": partial(write_page, report, summary),
         **to_fix,
         "results.csv": lambda path: write_delimited(result_lines(report), path),
     }
-
-
-def _to_fix(report: RunReport, tables: tuple[int, ...], path: Path) -> None:
-    write_to_fix(report, tables, path, book=not report.tables[tables[0]].delimiter)
 
 
 def manifest(report: RunReport, summary: Summary, outputs: dict[str, str]) -> dict[str, Any]:
@@ -83,6 +82,7 @@ def manifest(report: RunReport, summary: Summary, outputs: dict[str, str]) -> di
         "exit_code": report.exit_code,
         "stop_reason": report.stop_reason,
         "resume_command": report.resume_command,
+        "corrects": list(summary.corrects),
         "sources": [
             {"path": source.path, "sha256": source.sha256, "rows": source.rows}
             for source in report.sources

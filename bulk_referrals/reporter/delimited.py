@@ -1,9 +1,6 @@
 """Text files that a spreadsheet can open without running anything that stands in them.
 
-A cell that begins with ``= + - @``, a tab, a line break, or the fullwidth form of one of the
-signs gets one apostrophe in front (OWASP, "CSV Injection"). So that nothing is lost, the same
-goes for a cell that begins with apostrophes followed by one of these: whoever wants the exact
-text takes one apostrophe from every cell that matches `DEFUSED`.
+Cells that a spreadsheet might run are defused by an apostrophe: see `wayback`.
 
 `results.csv` is UTF-8 without a byte order mark, as machines expect it; people have the workbook.
 The to-fix file is for a spreadsheet and has the mark, without which Excel misreads every accent.
@@ -11,24 +8,10 @@ The to-fix file is for a spreadsheet and has the mark, without which Excel misre
 
 import codecs
 from pathlib import Path
-from typing import Final
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-_LIVE: Final = "=+\\-@\t\r\n＝＋－＠"  # noqa: RUF001 - the fullwidth forms are meant
-_TO_DEFUSE: Final = f"^'*[{_LIVE}]"
-DEFUSED: Final = f"^'+[{_LIVE}]"
-_BEGINNINGS: Final = pa.array([*_LIVE.replace("\\", ""), "'"])
-
-
-def defused(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return the texts with an apostrophe before each that a spreadsheet might run."""
-    first = pc.utf8_slice_codeunits(texts, 0, 1)
-    if not pc.any(pc.is_in(first, value_set=_BEGINNINGS)).as_py():
-        return texts
-    live = pc.match_substring_regex(texts, _TO_DEFUSE)
-    return pc.if_else(live, pc.binary_join_element_wise("'", texts, ""), texts)
+from bulk_referrals.wayback import defused
 
 
 def write_delimited(

@@ -31,12 +31,14 @@ class Column:
         width: in characters.
         look: how its cells look: `TEXT`, `NUMBER`, `WRAPPED`, `FAULT` or a value of `Outcome`;
             or one of these per cell, as text as long as `values`.
+        hidden: not shown until somebody asks for it.
     """
 
     header: str
     values: Values
     width: float
     look: Any = TEXT
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

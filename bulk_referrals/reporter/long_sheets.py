@@ -91,7 +91,8 @@ def _dress(sheet: Any, grid: Grid, looks: dict[str, Any], rows: int) -> None:  #
     """Give the sheet its heading, widths, filter, frozen panes and print set-up."""
     for place, part in enumerate(grid.columns):
         right = part.look == NUMBER
-        sheet.set_column(place, place, part.width, looks[NUMBER if right else TEXT])
+        look = looks[NUMBER if right else TEXT]
+        sheet.set_column(place, place, part.width, look, {"hidden": part.hidden})
         sheet.write_string(0, place, part.header, looks["header_right" if right else "header"])
     sheet.set_row(0, 24)
     sheet.freeze_panes(1, grid.frozen)

@@ -1,13 +1,17 @@
 """The to-fix files: the rows that need a person, as their author wrote them.
 
-They hold the author's own columns in the author's order, under the author's sheet names, and two
-columns more, `Reason` and `What to do`. Saved, such a file is run as it is: those two headings
-are no column that the loader knows. Where the author's file had them already, because it was
-itself such a file, they are written anew.
+They hold the author's own columns in the author's order, under the author's sheet names, and three
+columns more: what is wrong, what to do, and the key by which the row is known again (`wayback`).
+Saved, such a file is run as it is: those headings are no column that the loader knows. Where the
+author's file had them already, because it was itself such a file, they are written anew.
+
+The workbook holds the rows of all sources, those of text files too: a spreadsheet that opens a
+text file turns twelve digits into 9.18E+11, and never does so in a cell that is text.
 """
 
 import re
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePath
 from typing import Final
 
 import numpy as np
@@ -21,8 +25,8 @@ from bulk_referrals.reporter.delimited import write_delimited
 from bulk_referrals.reporter.grids import FAULT, TEXT, WRAPPED, Column, Grid
 from bulk_referrals.reporter.long_sheets import new_book
 from bulk_referrals.summary import needs_a_person
+from bulk_referrals.wayback import REASON, ROW_KEY, WHAT_TO_DO, own_columns, row_keys
 
-ADDED: Final = ("Reason", "What to do")
 Marks = npt.NDArray[np.bool_]
 
 _MOST_NAME: Final = 31  # characters in the name of a sheet (Excel's own limit)
@@ -40,7 +44,7 @@ def write_to_fix(report: RunReport, tables: tuple[int, ...], path: Path, *, book
     grids = [_grid(report, index) for index in tables]
     if book:
         with new_book(path) as workbook:
-            for grid in _named_apart(report, tables, grids):
+            for grid in _named_apart(grids):
                 workbook.add_grid(grid)
         return
     parts = [
@@ -59,6 +63,7 @@ def _grid(report: RunReport, index: int) -> Grid:
     before = sum(it.num_rows for it in report.original[:index])
     cells = report.original[index].take(pa.array(lines[first] - before))
     looks = _looks(faults, first, table.columns)
+    ours = own_columns(table.header).values()
     own = [
         Column(
             header=name,
@@ -67,19 +72,28 @@ def _grid(report: RunReport, index: int) -> Grid:
             look=looks.get(place, TEXT),
         )
         for place, name in enumerate(table.header)
-        if name.strip().casefold() not in {added.casefold() for added in ADDED}
+        if place not in ours
     ]
     added = [
         Column(header=name, values=_told(faults.column(told), first), width=50, look=WRAPPED)
-        for name, told in zip(ADDED, ("reason", "advice"), strict=True)
+        for name, told in ((REASON, "reason"), (WHAT_TO_DO, "advice"))
     ]
-    return Grid(name=table.sheet, columns=(*own, *added), colour="#E08E0B")
+    keys = row_keys(report.run_id, index, faults.column("row").filter(pa.array(first)))
+    key = Column(header=ROW_KEY, values=keys, width=36, hidden=True)
+    return Grid(name=_sheet_name(report, index), columns=(*own, *added, key), colour="#E08E0B")
+
+
+def _sheet_name(report: RunReport, index: int) -> str:
+    """Return what a table's sheet is to be called: as its own, or as its file."""
+    table = report.tables[index]
+    name = table.sheet or PurePath(report.sources[table.source].path).stem
+    return re.sub(r"[\[\]:*?/\\]", " ", name).strip("' -") or "Rows"
 
 
 def _faults(report: RunReport, index: int) -> pa.Table:
     """Return the invites of one table that need a person, in order of their rows."""
     wanted = pc.and_(needs_a_person(report), pc.equal(column(report.outcomes, "table"), index))
-    names = ("line", "reason", "advice", "field")
+    names = ("line", "row", "reason", "advice", "field")
     return pa.table({name: column(report.outcomes, name) for name in names}).filter(wanted)
 
 
@@ -109,15 +123,14 @@ def _told(texts: pa.ChunkedArray, first: Marks) -> pa.ChunkedArray:
     return pa.chunked_array([told], pa.string())
 
 
-def _named_apart(report: RunReport, tables: tuple[int, ...], grids: list[Grid]) -> list[Grid]:
-    """Return the grids under their sheets' names; a name taken before gets a number."""
+def _named_apart(grids: list[Grid]) -> list[Grid]:
+    """Return the grids under names that a sheet can have; a name taken before gets a number."""
     named: dict[str, Grid] = {}
-    for index, grid in zip(tables, grids, strict=True):
-        plain = re.sub(r"[\[\]:*?/\\]", " ", report.tables[index].sheet).strip("' ") or "Rows"
-        name, number = plain[:_MOST_NAME], 1
+    for grid in grids:
+        name, number = grid.name[:_MOST_NAME], 1
         while name.casefold() in {taken.casefold() for taken in named}:
             number += 1
             mark = f" ({number})"
-            name = plain[: _MOST_NAME - len(mark)] + mark
-        named[name] = Grid(name=name, columns=grid.columns, colour=grid.colour)
+            name = grid.name[: _MOST_NAME - len(mark)] + mark
+        named[name] = replace(grid, name=name)
     return list(named.values())

@@ -50,9 +50,10 @@ class Summary:
             `invites`, `accepted`, `already_sent`, `refused`, `to_correct`, `unknown`,
             `left_out`, `not_sent` (int64).
         warnings: invites that deserve a look though nothing stopped them.
-        to_fix: file name -> the tables, by index, whose rows to correct it holds: those of
-            workbooks in `to_fix.xlsx`, those of text files in `to_fix.csv`, and in
-            `to_fix_2.csv` and so on where text files differ in their columns.
+        to_fix: file name -> the tables, by index, whose rows to correct it holds: all of them in
+            `to_fix.xlsx`, those of text files also in `to_fix.csv`, and in `to_fix_2.csv` and
+            so on where text files differ in their columns.
+        corrects: the runs whose to-fix files these sources are, corrected.
     """
 
     headline: str
@@ -70,6 +71,7 @@ class Summary:
     referrers: pa.Table
     warnings: int
     to_fix: dict[str, tuple[int, ...]]
+    corrects: tuple[str, ...]
 
 
 def summarise(report: RunReport) -> Summary:
@@ -98,6 +100,7 @@ def summarise(report: RunReport) -> Summary:
         referrers=figures.referrers(report, outcome_of),
         warnings=warnings,
         to_fix=groups,
+        corrects=figures.corrects(report),
     )
 
 

@@ -13,6 +13,7 @@ from bulk_referrals.codes import describe
 from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport, SourceTable
 from bulk_referrals.summary.sentences import NEEDS_A_PERSON, words
+from bulk_referrals.wayback import ROW_KEY, own_columns, runs_of
 
 _STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 _MOST_STEPS: Final = 40
@@ -69,16 +70,25 @@ class Moment:
 def to_fix_groups(report: RunReport) -> dict[str, tuple[int, ...]]:
     """Return file name -> the tables whose rows to correct it holds; see `Summary.to_fix`."""
     tables = column(report.outcomes, "table")
-    wanted = pc.unique(tables.filter(needs_a_person(report))).to_pylist()
-    books = tuple(index for index in sorted(wanted) if not _is_text(report.tables[index]))
+    wanted = sorted(pc.unique(tables.filter(needs_a_person(report))).to_pylist())
     by_header: dict[tuple[str, ...], list[int]] = {}
-    for index in sorted(wanted):
+    for index in wanted:
         if _is_text(report.tables[index]):
             by_header.setdefault(report.tables[index].header, []).append(index)
-    groups = {"to_fix.xlsx": books} if books else {}
+    groups = {"to_fix.xlsx": tuple(wanted)} if wanted else {}
     for position, texts in enumerate(by_header.values(), start=1):
         groups[f"to_fix_{position}.csv" if position > 1 else "to_fix.csv"] = tuple(texts)
     return groups
+
+
+def corrects(report: RunReport) -> tuple[str, ...]:
+    """Return the runs whose rows these are, corrected: those that the rows' keys name."""
+    found: dict[str, None] = {}
+    for table, cells in zip(report.tables, report.original, strict=True):
+        place = own_columns(table.header).get(ROW_KEY)
+        if place is not None:
+            found |= dict.fromkeys(runs_of(cells.column(place)))
+    return tuple(found)
 
 
 def needs_a_person(report: RunReport) -> pa.ChunkedArray:

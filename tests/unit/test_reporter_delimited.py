@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bulk_referrals.reporter.delimited import DEFUSED, defused, write_delimited
+from bulk_referrals.reporter.delimited import write_delimited
+from bulk_referrals.wayback import DEFUSED, defused
+from bulk_referrals.wayback import restored as restored_column
 
 LIVE = ("=1", "+1", "-1", "@a", "\t=1", "\r=1", "\n=1", "＝1", "＋1", "－1", "＠a")  # noqa: RUF001 - fullwidth is meant
 
@@ -43,6 +45,8 @@ def test_no_cell_is_live_and_none_is_lost(values: list[str]) -> None:
     safe = defused(pa.chunked_array([values], pa.string())).to_pylist()
     assert not any(text[:1] in set("=+-@\t\r\n＝＋－＠") for text in safe if text)  # noqa: RUF001 - as above
     assert [restored(text) for text in safe] == values
+    column = pa.chunked_array([safe], pa.string())
+    assert restored_column(column).to_pylist() == values
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -26,7 +26,8 @@ def wanted(report: RunReport, table: int) -> list[dict[str, Any]]:
     found = []
     for line in frame[(frame["table"] == table) & frame["outcome"].isin(NEEDS)].itertuples():
         own = dict(zip(HEADER, cells[line.line - offset].values(), strict=True))
-        found.append({**own, "Reason": line.reason, "What to do": line.advice})
+        key = f"{report.run_id}:{table}:{line.row}"
+        found.append({**own, "Reason": line.reason, "What to do": line.advice, "Row key": key})
     return found
 
 
@@ -41,7 +42,7 @@ def test_a_workbook_gets_the_authors_sheets_columns_and_order(tmp_path: Path) ->
     assert openpyxl.load_workbook(path).sheetnames == ["Delhi", "Mumbai"]
     assert sheet_rows(path, "Delhi") == wanted(report, 0)
     assert sheet_rows(path, "Mumbai") == wanted(report, 1)
-    assert list(sheet_rows(path, "Delhi")[0]) == [*HEADER, "Reason", "What to do"]
+    assert list(sheet_rows(path, "Delhi")[0]) == [*HEADER, "Reason", "What to do", "Row key"]
 
 
 def test_a_text_file_keeps_its_delimiter(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_a_file_corrected_twice_has_the_reasons_once(tmp_path: Path) -> None:
     tables = tuple(replace(table, header=header, columns={}) for table in report.tables)
     write_to_fix(replace(report, tables=tables), (0,), tmp_path / "a.xlsx", book=True)
     rows = sheet_rows(tmp_path / "a.xlsx", "Delhi")
-    assert list(rows[0]) == [*HEADER[1:4], "Reason", "What to do"]
+    assert list(rows[0]) == [*HEADER[1:4], "Reason", "What to do", "Row key"]
     assert [row["Reason"] for row in rows] == [row["Reason"] for row in wanted(report, 0)]
 
 
@@ -125,10 +126,10 @@ def test_a_header_with_an_empty_name_or_one_twice_is_kept(tmp_path: Path) -> Non
     changed = replace(report, tables=tables)
     write_to_fix(changed, (0,), tmp_path / "a.xlsx", book=True)
     first = next(openpyxl.load_workbook(tmp_path / "a.xlsx")["Delhi"].iter_rows(values_only=True))
-    assert [it or "" for it in first] == [*header, "Reason", "What to do"]
+    assert [it or "" for it in first] == [*header, "Reason", "What to do", "Row key"]
     write_to_fix(changed, (2,), tmp_path / "a.csv", book=False)
     text = (tmp_path / "a.csv").read_text("utf-8-sig")
-    assert text.startswith("phone;phone;;Campaign;Notes;Reason;What to do\n")
+    assert text.startswith("phone;phone;;Campaign;Notes;Reason;What to do;Row key\n")
 
 
 def test_several_text_files_of_one_header_go_into_one(tmp_path: Path) -> None:

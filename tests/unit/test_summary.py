@@ -193,7 +193,11 @@ def test_text_files_with_other_columns_get_a_to_fix_file_of_their_own() -> None:
     report = only(Outcome.REJECTED, rows=12)
     tables = (text_table(0, "a", "b"), text_table(0, "a"), text_table(1, "a", "b"))
     changed = replace(report, tables=tables)
-    assert summarise(changed).to_fix == {"to_fix.csv": (0, 2), "to_fix_2.csv": (1,)}
+    assert summarise(changed).to_fix == {
+        "to_fix.xlsx": (0, 1, 2),
+        "to_fix.csv": (0, 2),
+        "to_fix_2.csv": (1,),
+    }
 
 
 def test_there_is_no_to_fix_file_when_nothing_is_to_be_fixed() -> None:

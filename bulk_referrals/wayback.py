@@ -1,0 +1,72 @@
+"""The way back: what a file to correct and the loader agree on.
+
+The reporter writes the rows that need a person into files that are corrected, saved and run
+again. There three columns follow the author's own: `Reason`, `What to do`, and, hidden where a
+file can hide a column, `Row key`: `<run id>:<table>:<row>` of the row that it was. By the key the
+next run knows which run it corrects, and a text file is known for one of ours, whose apostrophes
+(below) are ours to take away again.
+
+A cell of a text file that begins with ``= + - @``, a tab, a line break, or the fullwidth form of
+one of the signs gets one apostrophe in front (OWASP, "CSV Injection"). So that nothing is lost,
+the same goes for a cell that begins with apostrophes followed by one of these: whoever wants the
+exact text takes one apostrophe from every cell that matches `DEFUSED`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+REASON: Final = "Reason"
+WHAT_TO_DO: Final = "What to do"
+ROW_KEY: Final = "Row key"
+
+_KEY: Final = r"^(?P<run>\d{8}T\d{6}-[0-9a-f]{4}):\d+:\d+$"
+_LIVE: Final = "=+\\-@\t\r\n＝＋－＠"  # noqa: RUF001 - the fullwidth forms are meant
+_TO_DEFUSE: Final = f"^'*[{_LIVE}]"
+DEFUSED: Final = f"^'+[{_LIVE}]"
+_BEGINNINGS: Final = pa.array([*_LIVE.replace("\\", ""), "'"])
+
+
+def own_columns(header: Sequence[str]) -> dict[str, int]:
+    """Return heading -> index of the columns of a file that we added to its author's.
+
+    An author may have a column `Reason` too: ours come in pairs, and last.
+    """
+    last = {name.strip().casefold(): index for index, name in enumerate(header)}
+    found = {
+        name: last[name.casefold()]
+        for name in (REASON, WHAT_TO_DO, ROW_KEY)
+        if name.casefold() in last
+    }
+    if not {REASON, WHAT_TO_DO} <= found.keys():
+        return {ROW_KEY: found[ROW_KEY]} if ROW_KEY in found else {}
+    return found
+
+
+def row_keys(run_id: str, table: int, rows: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the key of each row, text; `rows` are row numbers of the run's table."""
+    return pc.binary_join_element_wise(f"{run_id}:{table}", rows.cast(pa.string()), ":")
+
+
+def runs_of(keys: pa.ChunkedArray) -> tuple[str, ...]:
+    """Return the distinct runs that keys name, in order; what is no key is passed over."""
+    found = pc.extract_regex(keys, _KEY)
+    runs = pc.struct_field(found, "run") if len(found) else pa.array([], pa.string())
+    return tuple(run for run in pc.unique(runs).to_pylist() if run)
+
+
+def defused(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the texts with an apostrophe before each that a spreadsheet might run."""
+    first = pc.utf8_slice_codeunits(texts, 0, 1)
+    if not pc.any(pc.is_in(first, value_set=_BEGINNINGS)).as_py():
+        return texts
+    live = pc.match_substring_regex(texts, _TO_DEFUSE)
+    return pc.if_else(live, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def restored(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Return the texts without the apostrophes that `defused` put there: its inverse."""
+    marked = pc.match_substring_regex(texts, DEFUSED)
+    return pc.if_else(marked, pc.utf8_slice_codeunits(texts, 1), texts)
