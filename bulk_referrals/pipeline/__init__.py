@@ -4,12 +4,11 @@ import hashlib
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from bulk_referrals import __version__, reporter
+from bulk_referrals import __version__
 from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
 from bulk_referrals.errors import UsageError
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
@@ -22,7 +21,6 @@ from bulk_referrals.pipeline.publishing import (
     kept,
     publish,
     publish_check,
-    write_payloads,
 )
 from bulk_referrals.pipeline.watch import Watch
 
@@ -30,7 +28,6 @@ __all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs"]
 
 # These were for the sitting that they were given to; a resumed run is to reach its end.
 _NOT_RESUMED: Final = frozenset({"canary", "limit"})
-_PAYLOADS: Final = "payloads.jsonl"
 
 
 def check(
@@ -54,13 +51,7 @@ def check(
     """
     now = datetime.now(UTC)
     prepared = prepare(files, settings, now=now, stdin=stdin)
-    finished = publish_check(prepared, settings, _run_id(now), now)
-    if not payloads:
-        return finished
-    path = settings.reports / finished.report.run_id / _PAYLOADS
-    with reporter.replacing(path) as lent:
-        write_payloads(prepared.checked, settings, lent)
-    return replace(finished, outputs={**finished.outputs, _PAYLOADS: str(path)})
+    return publish_check(prepared, settings, _run_id(now), now, payloads=payloads)
 
 
 def run(

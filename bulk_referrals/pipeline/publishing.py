@@ -1,8 +1,10 @@
 """From a run, as the ledger keeps it, to its report and its exit code."""
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,8 @@ EXIT_DONE: Final = 0
 EXIT_ROWS_AMISS: Final = 1
 EXIT_STOPPED: Final = 3
 EXIT_INTERRUPTED: Final = 130
+
+_PAYLOADS: Final = "payloads.jsonl"
 
 UNFINISHED: Final = (RunState.SENDING, RunState.STOPPED, RunState.INTERRUPTED)
 
@@ -138,12 +142,22 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
     )
 
 
-def publish_check(prepared: Prepared, settings: Settings, run_id: str, now: datetime) -> Finished:
+def publish_check(
+    prepared: Prepared, settings: Settings, run_id: str, now: datetime, *, payloads: bool
+) -> Finished:
     """Write the report of a check.
+
+    Args:
+        prepared: the sources, read and checked.
+        settings: what the user set.
+        run_id: its folder's name.
+        now: when it began, aware.
+        payloads: also write the exact body of every request that a run would send.
 
     Raises:
         OSError: the report cannot be written.
     """
+    bodies_of = partial(_write_payloads, prepared.checked, settings)
     return _finished(
         RunReport(
             run_id=run_id,
@@ -166,15 +180,12 @@ def publish_check(prepared: Prepared, settings: Settings, run_id: str, now: date
             notices=prepared.notices,
         ),
         settings,
+        beside={_PAYLOADS: bodies_of} if payloads else {},
     )
 
 
-def write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> None:
-    """Write the exact body of every request that a run would send, one a line, in order.
-
-    Raises:
-        OSError: the file cannot be written.
-    """
+def _write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> None:
+    """Write the body of each request on a line, in the order of sending."""
     ready = checked["outcome"].isna().to_numpy(dtype=bool)
     planned = plan(checked, ready, settings)
     lines = to_table(checked[list(BODY_COLUMNS)]).take(pa.array(planned.lines))
@@ -191,10 +202,19 @@ def resume_command(record: RunRecord, settings: Settings) -> str:
     return shlex.join(["bulk-referrals", "resume", record.run_id, *ledger])
 
 
-def _finished(report: RunReport, settings: Settings) -> Finished:
+def _finished(
+    report: RunReport,
+    settings: Settings,
+    *,
+    beside: Mapping[str, reporter.Writer] | None = None,
+) -> Finished:
     summary = summarise(report)
-    report = replace(report, exit_code=_exit_code(report, summary))
-    outputs = reporter.write(report, settings.reports / report.run_id, summary)
+    copies, told = reporter.annotated(report)
+    report = replace(
+        report, exit_code=_exit_code(report, summary), notices=(*report.notices, *told)
+    )
+    folder, more = settings.reports / report.run_id, {**copies, **(beside or {})}
+    outputs = reporter.write(report, folder, summary, beside=more)
     return Finished(report=report, summary=summary, outputs=outputs)
 
 

@@ -5,12 +5,14 @@ owner only; `run.json` comes last, so where it is, the rest is.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from bulk_referrals.model import RunReport
+from bulk_referrals.reporter.annotated import annotated
 from bulk_referrals.reporter.delimited import write_delimited
 from bulk_referrals.reporter.files import private_folder, replacing
 from bulk_referrals.reporter.lines import result_lines
@@ -19,41 +21,56 @@ from bulk_referrals.reporter.to_fix import write_to_fix
 from bulk_referrals.reporter.workbook import write_workbook
 from bulk_referrals.summary import Summary, summarise
 
-__all__ = ["manifest", "replacing", "write"]
+__all__ = ["Writer", "annotated", "manifest", "write"]
 
 MANIFEST: Final = "run.json"
 
+Writer = Callable[[Path], None]
 
-def write(report: RunReport, folder: Path, summary: Summary | None = None) -> dict[str, str]:
+
+def write(
+    report: RunReport,
+    folder: Path,
+    summary: Summary | None = None,
+    *,
+    beside: Mapping[str, Writer] | None = None,
+) -> dict[str, str]:
     """Write all files of the report and return name -> path, as in `run.json`'s `outputs`.
 
     Args:
         report: the run.
         folder: `reports/<run id>`; made, with its parents, where it is missing (0700). Files of
-            an earlier report of the run are replaced, and a to-fix file is removed when nothing
-            is left to correct.
+            an earlier report of the run are replaced, and a to-fix file or an annotated one is
+            removed when nothing is left to correct.
         summary: the run's, where the caller has it already.
+        beside: name -> what writes it, of further files for the folder.
 
     Raises:
         OSError: the folder or a file cannot be written.
     """
     found = summary or summarise(report)
-    writers = _writers(report, found)
+    writers = {**_writers(report, found), **(beside or {})}
     outputs = {name: str(folder / name) for name in (*writers, MANIFEST)}
     private_folder(folder)
-    for stale in folder.glob("to_fix*.*"):
+    for stale in (*folder.glob("to_fix*.*"), *folder.glob("annotated*.*")):
         if stale.name not in outputs:
             stale.unlink()
-    for name, writer in writers.items():
-        with replacing(folder / name) as lent:
-            writer(lent)
+    with ThreadPoolExecutor(len(writers)) as pool:  # Arrow lets go of the interpreter
+        begun = [pool.submit(_write, folder / name, each) for name, each in writers.items()]
+    for done in begun:
+        done.result()
     with replacing(folder / MANIFEST) as lent:
         content = manifest(report, found, outputs)
         lent.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
     return outputs
 
 
-def _writers(report: RunReport, summary: Summary) -> dict[str, Callable[[Path], None]]:
+def _write(path: Path, writer: Writer) -> None:
+    with replacing(path) as lent:
+        writer(lent)
+
+
+def _writers(report: RunReport, summary: Summary) -> dict[str, Writer]:
     """Return file name -> what writes it, in the order in which people look at them."""
     to_fix = {
         name: partial(write_to_fix, report, tables, book=name.endswith(".xlsx"))

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 from bulk_referrals.codes import describe
 from bulk_referrals.model import RunReport, RunState
-from bulk_referrals.reporter.front import NOTHING_AMISS, when
+from bulk_referrals.reporter.front import NOTHING_AMISS, corrected, when
 from bulk_referrals.reporter.long_sheets import print_well
 from bulk_referrals.summary import Summary
 
@@ -51,13 +51,13 @@ def add_over_time(book: Any, report: RunReport, summary: Summary, looks: dict[st
     print_well(sheet, repeat_heading=True)
 
 
-def add_run(book: Any, report: RunReport, looks: dict[str, Any]) -> None:  # noqa: ANN401
+def add_run(book: Any, report: RunReport, summary: Summary, looks: dict[str, Any]) -> None:  # noqa: ANN401
     """Add the sheet Run: what was run, on what, with which settings; no secrets."""
     sheet = book.add_worksheet("Run")
     sheet.hide_gridlines(2)
     for place, width in enumerate((30, 46, 12, 14, 70)):
         sheet.set_column(place, place, width)
-    row = _pairs(sheet, 0, "The run", _facts(report), looks)
+    row = _pairs(sheet, 0, "The run", _facts(report, summary), looks)
     row = _pairs(sheet, row + 1, "Settings", report.settings, looks)
     sheet.write_string(row + 1, 0, "Files", looks["section"])
     heads = ("Rows", "Bytes", "SHA-256")
@@ -72,9 +72,10 @@ def add_run(book: Any, report: RunReport, looks: dict[str, Any]) -> None:  # noq
     print_well(sheet, repeat_heading=False)
 
 
-def _facts(report: RunReport) -> dict[str, str]:
+def _facts(report: RunReport, summary: Summary) -> dict[str, str]:
     facts = {
         "Run": report.run_id,
+        "Corrects": corrected(summary),
         "State": _STATES[report.state],
         "Stopped because": report.stop_reason,
         "To go on": report.resume_command,

@@ -90,6 +90,12 @@ def when(report: RunReport) -> str:
     return f"{start.day} {start:%B %Y, %H:%M} to {until} ({report.timezone})"
 
 
+def corrected(summary: Summary) -> str:
+    """Return which runs' rows these are, corrected; "" where they are nobody's."""
+    runs = summary.corrects
+    return f"the rows of {'run' if len(runs) == 1 else 'runs'} {', '.join(runs)}" if runs else ""
+
+
 def _masthead(cursor: Cursor, report: RunReport, summary: Summary) -> None:
     sheet, looks = cursor.sheet, cursor.looks
     sheet.set_row(0, 8)
@@ -98,8 +104,10 @@ def _masthead(cursor: Cursor, report: RunReport, summary: Summary) -> None:
     sheet.write_string(1, 1, title, looks["title"])
     to = f"  ·  sent to {report.target}" if report.target else ""
     cursor.row = 2
-    cursor.wide(1, _LAST, f"{when(report)}{to}  ·  run {report.run_id}", "subtitle")
-    cursor.next()
+    corrects = f"  ·  corrects {corrected(summary)}" if summary.corrects else ""
+    line = f"{when(report)}{to}  ·  run {report.run_id}{corrects}"
+    cursor.wide(1, _LAST, line, "subtitle")
+    cursor.next((line, 150))
     sheet.set_row(3, 8)
     cursor.row = 4
     cursor.wide(1, _LAST, summary.headline, "headline")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bulk_referrals.model import Outcome, RunReport
-from bulk_referrals.reporter.front import when
+from bulk_referrals.reporter.front import corrected, when
 from bulk_referrals.reporter.grids import to_fix_grid
 from bulk_referrals.reporter.palette import SOLID
 from bulk_referrals.summary import NEEDS_A_PERSON, READING_ORDER, Summary, words
@@ -46,6 +46,7 @@ def _content(report: RunReport, summary: Summary) -> dict[str, Any]:
         "report": report,
         "summary": summary,
         "when": when(report),
+        "corrected": corrected(summary),
         "style": markupsafe.Markup(parts["page.css"]),  # noqa: S704 - our own file
         "script": markupsafe.Markup(parts["page.js"]),  # noqa: S704 - our own file
         "style_hash": _hash(parts["page.css"]),

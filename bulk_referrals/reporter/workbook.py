@@ -31,4 +31,4 @@ def write_workbook(report: RunReport, summary: Summary, path: Path) -> None:
         add_codes(book.shell, summary, book.looks)
         if len(summary.over_time) > 1:
             add_over_time(book.shell, report, summary, book.looks)
-        add_run(book.shell, report, book.looks)
+        add_run(book.shell, report, summary, book.looks)

@@ -82,6 +82,25 @@ def number_kinds(
     return kinds
 
 
+def annotate_workbook(
+    path: str, content: bytes, notes: Mapping[str, Any], limits: Limits
+) -> bytes:
+    """Return a workbook, XLSX or XLSM, with cells coloured and commented.
+
+    Args:
+        path: as the user named it, for messages.
+        content: the workbook.
+        notes: as `annotating.annotate` is asked.
+        limits: what it may take.
+
+    Raises:
+        InputError: the workbook cannot be read and written within them.
+    """
+    prescan.check(path, content)
+    _, rows = _ask(path, content, {**notes, "task": "annotated"}, limits)
+    return bytes(rows)
+
+
 def _ask(
     path: str, content: bytes, task: Mapping[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], pa.Buffer]:

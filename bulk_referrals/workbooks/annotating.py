@@ -1,0 +1,87 @@
+"""The author's own workbook again, some of its cells coloured and commented; in the child.
+
+openpyxl keeps formulas, formats, widths, filters, validations and macros. What it does not know is
+lost (shapes, pictures where Pillow is missing), and so are the values that formulas had: the
+spreadsheet that opens the workbook calculates them anew.
+"""
+
+from collections.abc import Mapping, Sequence
+from io import BytesIO
+from typing import IO, Any, Final
+
+_COMMENT_WIDTH: Final = 340  # pixels
+_LINE_HEIGHT: Final = 19
+_LINE_CHARACTERS: Final = 46
+_AUTHOR: Final = "bulk-referrals"
+
+
+def annotate(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[str, Any]:
+    """Write the workbook with its notes.
+
+    Args:
+        content: the workbook, XLSX or XLSM.
+        asked: `macros`, whether it has any; `heading`, of the hidden column of keys; and
+            `sheets`: for each `name`, `header_row` (from 1), `header` (the names in it) and
+            `notes`: row (from 1), column (index into `header`), colour ("RRGGBB"), text, key.
+        rows: where the workbook goes.
+
+    Returns:
+        Under `notes`, how many were written.
+    """
+    from openpyxl import load_workbook  # noqa: PLC0415 - seldom needed
+
+    book = load_workbook(BytesIO(content), keep_vba=asked["macros"])
+    for sheet in asked["sheets"]:
+        _annotate(book[sheet["name"]], sheet, asked["heading"])
+    book.calculation.fullCalcOnLoad = True
+    book.save(rows)
+    return {"notes": sum(len(sheet["notes"]) for sheet in asked["sheets"])}
+
+
+def _annotate(sheet: Any, asked: Mapping[str, Any], heading: str) -> None:  # noqa: ANN401
+    from openpyxl.styles import PatternFill  # noqa: PLC0415 - as above
+
+    first = _first_column(sheet, asked["header_row"], asked["header"])
+    keys = _key_column(sheet, asked["header_row"], heading)
+    fills: dict[str, PatternFill] = {}
+    for row, column, colour, text, key in asked["notes"]:
+        cell = sheet.cell(row, first + column)
+        cell.fill = fills.setdefault(colour, PatternFill("solid", fgColor=colour))
+        _comment(cell, text)
+        sheet.cell(row, keys, key)
+    sheet.sheet_properties.tabColor = "E08E0B"
+
+
+def _first_column(sheet: Any, header_row: int, header: Sequence[str]) -> int:  # noqa: ANN401
+    """Return where the header begins: the column, from 1, under which most names agree."""
+    names = [name.strip() for name in header]
+    cells = [str(cell.value or "").strip() for cell in sheet[header_row]]
+
+    def agreeing(start: int) -> int:
+        pairs = zip(names, cells[start:], strict=False)
+        return sum(name == cell != "" for name, cell in pairs)
+
+    return max(range(max(len(cells), 1)), key=agreeing) + 1
+
+
+def _key_column(sheet: Any, header_row: int, heading: str) -> int:  # noqa: ANN401
+    """Return the column of the keys: the one that an earlier run has added, or a new one."""
+    for cell in sheet[header_row]:
+        if cell.value == heading:
+            return int(cell.column)
+    place = int(sheet.max_column) + 1
+    cell = sheet.cell(header_row, place, heading)
+    sheet.column_dimensions[cell.column_letter].hidden = True
+    return place
+
+
+def _comment(cell: Any, text: str) -> None:  # noqa: ANN401
+    from openpyxl.comments import Comment  # noqa: PLC0415 - as above
+
+    old = cell.comment
+    if old is not None and old.author != _AUTHOR:
+        text = f"{text}\n\n{old.text}"
+    note = Comment(text, _AUTHOR)
+    lines = sum(1 + len(line) // _LINE_CHARACTERS for line in text.split("\n"))
+    note.width, note.height = _COMMENT_WIDTH, _LINE_HEIGHT * (lines + 1)
+    cell.comment = note
