@@ -133,7 +133,10 @@ def _guess(path: str, content: bytes) -> str:
     raw = np.frombuffer(content, dtype=np.uint8)
     high = np.flatnonzero(raw >= 0x80)  # noqa: PLR2004 - the first byte that is not ASCII
     everywhere = bytes(np.flatnonzero(np.bincount(raw[high], minlength=256)).astype(np.uint8))
-    sample = b"\n".join(_lines_around(content, high, everywhere))
+    lines = list(_lines_around(content, high, everywhere))
+    if sum(map(is_utf8, lines)) * 2 > len(lines):
+        raise _mixed(path, content)
+    sample = b"\n".join(lines)
     sensible = plausible.readings(sample, everywhere)
     if sensible <= _TAKEN and len(sensible) == 1:
         return sensible.pop()
@@ -144,6 +147,23 @@ def _guess(path: str, content: bytes) -> str:
     likely = sensible.pop() if sensible else _likeliest(sample)
     looks = f", and looks like {likely}" if likely else ""
     raise _doubt(path, f"it is not UTF-8{looks}", likely)
+
+
+def _mixed(path: str, content: bytes) -> InputError:
+    """Say where a text stops being UTF-8 that mostly is."""
+    try:
+        content.decode()
+        at = len(content)
+    except UnicodeDecodeError as error:
+        at = error.start
+    line = content.count(b"\n", 0, at) + 1
+    return InputError(
+        path,
+        "its text mixes encodings",
+        found=f"UTF-8 in most lines, but not in line {line:,}",
+        advice="Correct that line and save the file as UTF-8 (in Excel: 'CSV UTF-8'), or say with"
+        " --encoding how all of it should be read.",
+    )
 
 
 def _lines_around(content: bytes, high: Positions, everywhere: bytes) -> Iterator[bytes]:

@@ -14,7 +14,8 @@ import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -24,7 +25,8 @@ import pyarrow.csv as pacsv
 
 from bulk_referrals.errors import InputError
 from bulk_referrals.loader import encoding, headers
-from bulk_referrals.loader.grid import Flaw, Grid, Positions, find_header
+from bulk_referrals.loader.grid import Flaw, Grid, find_header
+from bulk_referrals.loader.ragged import Ragged, Shape, as_columns, fitted, merged
 from bulk_referrals.model import LoadOptions
 
 DELIMITERS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "pipes"}
@@ -32,6 +34,7 @@ _SPELLED: Final = {"tab": "\t", "\\t": "\t"}
 MAX_COLUMNS: Final = 16_384  # Excel's own limit
 _HEAD_BYTES: Final = 4 << 20
 _HEAD_ROWS: Final = 200
+_LARGEST_HEAD_CELL_BYTES: Final = 128 << 10
 _BLOCK_BYTES: Final = 4 << 20  # measured: the fastest on a 100 MB file
 _LARGEST_BLOCK_BYTES: Final = (1 << 31) - 1
 _SEPARATOR_LINE: Final = re.compile(rb"\"?sep=([^\r\n])\"?(?:\r\n|\r|\n)", re.IGNORECASE)
@@ -54,24 +57,6 @@ class _Head:
         width = len(header)
         alike = sum(len(record) == width for record in self.records) if width > 1 else 0
         return self.match.complete, self.match.weight, alike
-
-
-@dataclass(slots=True, eq=False)
-class _Ragged:
-    """Collects the rows whose number of cells is not the expected one."""
-
-    positions: dict[int, list[int]] = field(default_factory=dict)  # number of cells -> rows
-    texts: dict[int, list[str]] = field(default_factory=dict)  # number of cells -> their text
-
-    def __call__(self, row: Any) -> str:  # noqa: ANN401 - pyarrow's InvalidRow has no stub
-        self.positions.setdefault(row.actual_columns, []).append(row.number - 1)
-        self.texts.setdefault(row.actual_columns, []).append(row.text)
-        return "skip"
-
-    def clear(self) -> None:
-        """Forget all rows: the file is read again."""
-        self.positions.clear()
-        self.texts.clear()
 
 
 def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, str]) -> Grid:
@@ -149,11 +134,16 @@ def _records(sample: bytes, delimiter: str) -> Iterator[tuple[list[str], int]]:
             ends.append(line.end())
             yield line[0]
 
+    csv.field_size_limit(_LARGEST_HEAD_CELL_BYTES)
     try:
         for record in csv.reader(lines(), delimiter=delimiter):
-            yield [cell.encode("latin-1").decode("utf-8", "replace") for cell in record], ends[-1]
+            yield [_as_utf8(cell) for cell in record[: MAX_COLUMNS + 1]], ends[-1]
     except csv.Error:  # a cell too large for a header: what came before it is the head
         return
+
+
+def _as_utf8(cell: str) -> str:
+    return cell.encode("latin-1").decode("utf-8", "replace")
 
 
 def _body(
@@ -161,22 +151,35 @@ def _body(
 ) -> tuple[pa.Table, tuple[Flaw, ...]]:
     """Read all records after the header: one line of cells for each, and what is wrong."""
     if not body.size:
-        return _empty(header_width), ()
+        return fitted(pa.table({}), header_width), ()
     widths = Counter(len(record) for record in head.records[head.position + 1 :] if record)
     expected = widths.most_common(1)[0][0] if widths else header_width
-    ragged = _Ragged()
+    expected = expected if expected <= MAX_COLUMNS else header_width
+    ragged = Ragged()
     even = _parse(path, body, head.delimiter, expected, ragged)
-    groups: list[tuple[pa.Table, Positions | None]] = [(even, None)]
-    for width, texts in ragged.texts.items():
-        joined = pa.py_buffer("\n".join(texts).encode())
-        rows = _parse(path, joined, head.delimiter, width, None)
-        groups.append((rows, np.array(ragged.positions[width], dtype=np.int64)))
-    usual_width = max(header_width, expected)
-    return _merge(groups, header_width, usual_width, cut_off=body[-1] not in b"\r\n")
+    odd = ragged.places()
+    total = even.num_rows + len(odd)
+    shape = Shape(
+        header=header_width,
+        usual=max(header_width, expected),
+        last=-1 if body[-1] in b"\r\n" else total - 1,
+    )
+    usual = np.setdiff1d(np.arange(total), odd, assume_unique=True)
+    parse = partial(_parse_again, path, head.delimiter)
+    return merged(
+        [
+            as_columns(even, usual, shape),
+            *ragged.groups(shape, delimiter=head.delimiter, parse=parse),
+        ]
+    )
+
+
+def _parse_again(path: str, delimiter: str, body: pa.Buffer, width: int) -> pa.Table:
+    return _parse(path, body, delimiter, width, None)
 
 
 def _parse(
-    path: str, body: pa.Buffer, delimiter: str, width: int, ragged: _Ragged | None
+    path: str, body: pa.Buffer, delimiter: str, width: int, ragged: Ragged | None
 ) -> pa.Table:
     """Parse in parallel; where a row is ragged again in order, so that such rows are numbered."""
     uneven = False
@@ -230,74 +233,6 @@ def _pyarrow(
             check_utf8=False,  # checked over the whole file already
         ),
     )
-
-
-def _merge(
-    groups: list[tuple[pa.Table, Positions | None]],
-    header_width: int,
-    usual_width: int,
-    *,
-    cut_off: bool,
-) -> tuple[pa.Table, tuple[Flaw, ...]]:
-    """Put rows of all widths back in their order, each as wide as the header.
-
-    Args:
-        groups: rows of one width, with their positions in the file; None: all other positions.
-        header_width: columns of the header.
-        usual_width: cells of the file's usual rows, at least those of the header.
-        cut_off: the last row has no line end.
-    """
-    total = sum(rows.num_rows for rows, _ in groups)
-    is_even = np.ones(total, dtype=bool)
-    for _, positions in groups:
-        if positions is not None:
-            is_even[positions] = False
-    flaws: list[Flaw] = []
-    places: list[Positions] = []
-    for rows, known in groups:
-        positions = np.flatnonzero(is_even) if known is None else known
-        places.append(positions)
-        last = total - 1 if cut_off else -1
-        flaws += _misfits(rows, positions, header_width, usual_width, last=last)
-    tables = [_fit(rows, header_width) for rows, _ in groups]
-    if len(tables) == 1:
-        return tables[0], tuple(flaws)
-    order = np.argsort(np.concatenate(places), kind="stable")
-    return pa.concat_tables(tables).take(pa.array(order)), tuple(flaws)
-
-
-def _misfits(
-    rows: pa.Table,
-    positions: Positions,
-    header_width: int,
-    usual_width: int,
-    *,
-    last: int,
-) -> Iterator[Flaw]:
-    width = rows.num_columns
-    # Wider than its neighbours: a separator within a cell shifted the rest, and what is empty
-    # beyond the header may be the shifted end of a row whose last cells were empty.
-    beyond = np.full(rows.num_rows, width > usual_width)
-    for extra in rows.columns[header_width:]:
-        filled = pc.not_equal(pc.utf8_trim_whitespace(extra), "")
-        beyond |= filled.to_numpy(zero_copy_only=False)
-    if beyond.any():
-        fact = f"{width} cells under {header_width} column names"
-        yield Flaw.alike("ragged-row", positions[beyond], fact)
-    if width < header_width and last in positions[-1:]:
-        fact = f"the file ends after {width} of {header_width} cells, with no line end"
-        yield Flaw.alike("cut-row", positions[-1:], fact)
-
-
-def _fit(rows: pa.Table, header_width: int) -> pa.Table:
-    columns = rows.columns[:header_width]
-    missing = header_width - len(columns)
-    columns += [pa.chunked_array([pa.nulls(rows.num_rows, pa.string())])] * missing
-    return pa.table(columns, names=[str(index) for index in range(header_width)])
-
-
-def _empty(width: int) -> pa.Table:
-    return _fit(pa.table({}), width)
 
 
 def _swallowed(

@@ -95,7 +95,7 @@ def test_plain_text_and_utf8_are_passed_on_as_they_are() -> None:
 
 def test_utf8_with_a_few_foreign_bytes_is_refused() -> None:
     content = export("José,山田,Łukasz").encode() + "1,2,André\n".encode("cp1252")
-    with pytest.raises(InputError, match="doubt"):
+    with pytest.raises(InputError, match=r"mixes encodings; found .* not in line 5"):
         to_utf8("x.csv", content, "")
 
 
@@ -117,3 +117,12 @@ def test_the_source_says_its_encoding(tmp_path: Path) -> None:
     loaded = load([str(path)], LoadOptions())
     assert loaded.tables[0].encoding == "cp1252"
     assert loaded.rows["name"].tolist() == ["José"]
+
+
+def test_a_text_that_mixes_encodings_is_refused_with_the_line() -> None:
+    good, bad = "1,2,Zoë\n".encode(), "1,2,José\n".encode("cp1252")
+    words = "mixes encodings; found UTF-8 in most lines, but not in line 5. Correct that line"
+    with pytest.raises(InputError, match=words):
+        to_utf8("a.csv", b"a,b,c\n" + good * 3 + bad + good, "")
+    read_back, charset = to_utf8("a.csv", b"a,b,c\n" + bad * 3, "")
+    assert (read_back.count("José".encode()), charset) == (3, "cp1252")

@@ -1,10 +1,11 @@
+import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from bulk_referrals.errors import InputError
-from bulk_referrals.loader import load
+from bulk_referrals.loader import load, ragged
 from bulk_referrals.model import FIELDS, Loaded, LoadOptions
 
 HEADER = "referrer_mobile,identifier,name\n"
@@ -245,3 +246,35 @@ def test_columns_without_a_name_are_kept_and_said_to_be_unused(tmp_path: Path) -
 def test_duplicate_names_of_no_use_are_kept_apart(tmp_path: Path) -> None:
     loaded = read(tmp_path, "referrer_mobile,notes,notes,identifier\n1,a,b,2\n")
     assert loaded.original[0].to_pydict() == {"0": ["1"], "1": ["a"], "2": ["b"], "3": ["2"]}
+
+
+@pytest.mark.parametrize("many_rows", [1, 10**9])
+def test_ragged_rows_are_the_same_by_columns_and_one_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, many_rows: int
+) -> None:
+    monkeypatch.setattr(ragged, "_MANY_ROWS", many_rows)
+    good = "919876543210,919876500001,Ravi\n"
+    odd = ['1,"2, and ""3"""\n', "1\n", "1,2,3,,\n", '1,2,3,"x\ny"\n', "1,2,3, ,x\n", '"1\n2",3\n']
+    loaded = read(tmp_path, HEADER + good * 3 + "".join(odd) * 2 + good + "1,2")
+    assert rows(loaded) == list(range(2, 19))
+    assert column(loaded, "identifier")[3:9] == ['2, and "3"', None, "2", "2", "2", "3"]
+    ragged_rows = {row + again for row in (7, 8, 9) for again in (0, 6)}
+    assert faults(loaded) == {
+        **dict.fromkeys(ragged_rows, "ragged-row"),
+        **dict.fromkeys((10, 16), "swallowed-lines"),
+        18: "cut-row",
+    }
+
+
+def test_thousands_of_widths_and_a_row_of_a_million_cells_cost_no_more_than_their_bytes(
+    tmp_path: Path,
+) -> None:
+    good = b"919876543210,919876500001,Ravi\n"
+    widths = b"".join(b",".join([b"9"] * n) + b"\n" for n in range(1, 2000))
+    started = time.process_time()
+    wide = read(tmp_path, HEADER.encode() + good * 150_000 + b"1,2,3" + b"," * 1_000_000 + b"\n")
+    assert faults(wide) == {150_002: "ragged-row"}
+    assert len(read(tmp_path, HEADER.encode() + good * 300 + widths).rows) == 2299
+    with pytest.raises(InputError, match="more than 16,384 columns"):
+        read(tmp_path, b"a," * 10_000_000 + b"b\n1,2\n")
+    assert time.process_time() - started < 30
