@@ -1,6 +1,8 @@
 """The commands. Each turns its flags into settings, calls one use case, and shows its ending."""
 
 import sys
+from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -231,6 +233,20 @@ def runs(
 
     records = pipeline.runs(_settings(ctx))
     Console(quiet=False, verbose=False, yes=False).table_of_runs(records, as_json=as_json)
+
+
+@app.command()
+def template(
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="Of the new .xlsx file.")],
+    force: Annotated[bool, typer.Option("--force", help="Replace the file.")] = False,
+) -> None:
+    """Write an empty workbook to fill in: columns, drop-downs, notes."""
+    from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
+
+    pipeline.template(path, force=force)
+    Console(quiet=False, verbose=False, yes=False).notice(
+        f"{path} is ready to be filled in. Then check it: bulk-referrals check {quote(str(path))}"
+    )
 
 
 @app.command(

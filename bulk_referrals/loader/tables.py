@@ -287,7 +287,7 @@ def _require_rows(path: str, meant: Sequence[Grid]) -> list[Grid]:
             path,
             "there are column names, but no rows under them",
             sheet=meant[0].sheet,
-            advice="Export it again, or leave the file out.",
+            advice="Fill in some rows or export it again, or leave the file out.",
         )
     return filled
 

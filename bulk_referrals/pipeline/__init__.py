@@ -24,7 +24,7 @@ from bulk_referrals.pipeline.publishing import (
 )
 from bulk_referrals.pipeline.watch import Watch
 
-__all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs"]
+__all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs", "template"]
 
 # These were for the sitting that they were given to; a resumed run is to reach its end.
 _NOT_RESUMED: Final = frozenset({"canary", "limit"})
@@ -157,6 +157,32 @@ def runs(settings: Settings) -> list[RunRecord]:
         return []
     with _opened(settings) as ledger:
         return ledger.runs()
+
+
+def template(path: Path, *, force: bool) -> None:
+    """Write an empty workbook to be filled in.
+
+    Args:
+        path: of the new file, ending in .xlsx.
+        force: replace a file that stands there.
+
+    Raises:
+        UsageError: the path will not do, or a file stands there.
+    """
+    from bulk_referrals.reporter.template import template as filled  # noqa: PLC0415 - seldom needed
+
+    if path.suffix.lower() != ".xlsx":
+        message = f"{path}: the template is a workbook. Give a name that ends in .xlsx."
+        raise UsageError(message)
+    try:
+        with path.open("wb" if force else "xb") as file:
+            file.write(filled(path.name))
+    except FileExistsError:
+        message = f"{path}: there is such a file already. Give another name, or --force."
+        raise UsageError(message) from None
+    except OSError as error:
+        message = f"{path}: it cannot be written ({error.strerror}). Check the folder."
+        raise UsageError(message) from error
 
 
 @contextmanager
