@@ -98,14 +98,24 @@ def _words(
     code: pa.ChunkedArray, message: pa.ChunkedArray, outcome: pa.ChunkedArray
 ) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return reason and advice, worked out once per distinct (code, message, outcome)."""
-    joined = pc.binary_join_element_wise(
-        pc.fill_null(code, ""), pc.fill_null(message, ""), pc.fill_null(outcome, ""), "\x1f"
-    )
-    distinct = pc.dictionary_encode(joined).combine_chunks()
-    told = [_sentences(*entry.split("\x1f")) for entry in distinct.dictionary.to_pylist()]
+    parts = [
+        pc.fill_null(part, "").combine_chunks().dictionary_encode()
+        for part in (code, message, outcome)
+    ]
+    shape = [max(len(part.dictionary), 1) for part in parts]
+    numbers = np.ravel_multi_index([part.indices.to_numpy() for part in parts], shape)
+    which, distinct = pd.factorize(numbers)
+    texts = [
+        part.dictionary.take(pa.array(places)).to_pylist()
+        for part, places in zip(parts, np.unravel_index(distinct, shape), strict=True)
+    ]
+    told = [_sentences(*each) for each in zip(*texts, strict=True)]
     reasons = pa.array([reason for reason, _ in told], pa.string())
     advices = pa.array([advice for _, advice in told], pa.string())
-    return reasons.take(distinct.indices), advices.take(distinct.indices)
+    return (
+        pa.chunked_array([reasons.take(pa.array(which))]),
+        pa.chunked_array([advices.take(pa.array(which))]),
+    )
 
 
 def _sentences(code: str, message: str, outcome: str) -> tuple[str | None, str | None]:
