@@ -239,8 +239,11 @@ def _numbered(values: Values, shared: SharedTexts) -> Values | None:
         flat = flat.dictionary_encode()
         if len(flat.dictionary) > _MOST_SHARED:
             return None
-    shared.uses += len(flat) - flat.null_count
     texts = flat.dictionary.to_pylist()
+    # The dictionary of a column may hold a null too, as that of the sheets of text files does.
+    empty = [place for place, text in enumerate(texts) if text is None]
+    blank = pc.is_in(flat.indices, value_set=pa.array(empty, flat.indices.type)).true_count
+    shared.uses += len(flat) - flat.indices.null_count - blank
     numbers = [None if text is None else str(shared.number(text)) for text in texts]
     return pa.DictionaryArray.from_arrays(flat.indices, pa.array(numbers, pa.string()))
 

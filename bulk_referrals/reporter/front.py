@@ -201,13 +201,17 @@ def _reasons(cursor: Cursor, report: RunReport, summary: Summary) -> None:
 
 
 def _charts(book: Any, cursor: Cursor, summary: Summary) -> None:  # noqa: ANN401
-    """Place the charts of the codes and of the time side by side."""
+    """Place the charts of the codes and of the time side by side, in a row of their own.
+
+    They have no heading but their own titles: on paper it could be parted from them.
+    """
     good = len(NOTHING_AMISS & summary.codes.keys())
     shown = min(len(summary.codes) - good, _MOST_BARS)
     timed = len(summary.over_time) > 1
     if not shown and not timed:
         return
-    cursor.section("At a glance")
+    cursor.sheet.set_row(cursor.row, 16)
+    cursor.row += 1
     if shown:
         chart = _code_chart(book, good + 1, good + shown)
         cursor.sheet.insert_chart(cursor.row, 1, chart, {"description": "Codes in words"})

@@ -16,7 +16,7 @@ from bulk_referrals.reporter.palette import BRAND, MUTED
 _LAST_ROW: Final = 1_048_575
 _STEPS: Final = (
     "Fill in the sheet Invites, a line for each person to invite; grey columns may stay empty.",
-    "Every cell is text, so that mobiles keep all their digits. When you paste, paste values only.",
+    "Every cell is text, so that mobiles keep all digits. When you paste, paste values only.",
     "Save it, and check it: nothing is sent by a check. Then run it.",
 )
 _COMMANDS: Final = (
