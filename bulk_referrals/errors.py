@@ -3,6 +3,7 @@
 BulkReferralsError
 ├── UsageError              wrong flags, settings or credentials; nothing was sent (exit 2)
 │   └── InputError          a source that cannot be read as it stands (exit 2)
+├── StoppedError            the run ended after it began to send; it can be gone on with (exit 3)
 ├── LedgerError             the ledger cannot be opened, read or written
 │   └── LedgerBusyError     another run holds the ledger
 └── ClientError             one exchange with the API failed; see `client`
@@ -40,6 +41,10 @@ class InputError(UsageError):
         place = f"{path} [{sheet}]" if sheet else path
         fact = f"; found {found}" if found else ""
         super().__init__(f"{place}: {problem}{fact}. {advice}")
+
+
+class StoppedError(BulkReferralsError):
+    """The run ended early and without its report, after something may have been sent."""
 
 
 class LedgerError(BulkReferralsError):

@@ -3,10 +3,10 @@
 import sys
 import traceback
 
-from bulk_referrals.errors import BulkReferralsError
+from bulk_referrals.errors import BulkReferralsError, StoppedError
 
 _CANNOT_BEGIN = 2
-_FAULT = 3
+_STOPPED = 3
 _INTERRUPTED = 130
 
 
@@ -21,17 +21,17 @@ def exit_code_of(error: BaseException) -> int:
         return _INTERRUPTED
     if isinstance(error, BulkReferralsError):
         _say(str(error))
-        return _CANNOT_BEGIN
+        return _STOPPED if isinstance(error, StoppedError) else _CANNOT_BEGIN
     if isinstance(error, OSError) and error.filename:
         _say(f"{error.filename}: {error.strerror}. Check the path and its rights.")
-        return _FAULT
+        return _STOPPED
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
     _say(
         f"This is a fault of bulk-referrals ({type(error).__name__}{place}); please report it. "
         "Nothing is lost: bulk-referrals runs shows where the run stands, resume goes on."
     )
-    return _FAULT
+    return _STOPPED
 
 
 def _say(sentence: str) -> None:

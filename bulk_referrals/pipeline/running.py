@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk_referrals.config import SANDBOX_TARGET, Settings
-from bulk_referrals.errors import LedgerError, UsageError
+from bulk_referrals.errors import LedgerError, StoppedError, UsageError
 from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import Plan
 from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
@@ -58,7 +58,14 @@ def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: b
             stop = stop or Stop(reason=f"The limit of {settings.limit} rows was reached.")
         begun = _ended(begun, stop, ended.figures)
         ledger.update(begun)
-    finished = publish(replace(run, record=begun), ledger, settings)
+    try:
+        finished = publish(replace(run, record=begun), ledger, settings)
+    except (LedgerError, OSError) as error:
+        message = (
+            f"Run {begun.run_id} has ended, but its report could not be made: {error} "
+            f"Once that is mended: bulk-referrals report {begun.run_id}"
+        )
+        raise StoppedError(message) from error
     with suppress(LedgerError) if ended.trouble else nullcontext():
         ledger.update(replace(begun, outcomes=finished.summary.outcomes,
                               exit_code=finished.report.exit_code))  # fmt: skip

@@ -121,7 +121,9 @@ def after_answer(
             rest = _only(part, sorted_out[Verdict.READ_BACK])
             doubtful.append(in_doubt(turn, rest, now=now, finding=lost))
     wait_s = backoff_s(turn.attempts, base_s=limits.base_s, cap_s=limits.cap_s, jitter=jitter)
-    turns = [*doubtful, *halves(replace(turn, parts=tuple(split)))]
+    # What was too large was not tried: it counts as no attempt, and spends no retry.
+    untried = replace(turn, parts=tuple(split), attempts=turn.attempts - 1)
+    turns = [*doubtful, *halves(untried)]
     if again:
         turns.append(replace(turn, parts=tuple(again), due=now + wait_s))
     return Step(lines=tuple(lines), turns=tuple(turns))

@@ -324,6 +324,16 @@ def test_the_requests_of_a_dry_run_are_those_of_the_run(cli: Cli, sandbox: Sandb
     assert ended.manifest["requests"]["sent"] == len(payloads.read_bytes().splitlines())
 
 
+def test_a_report_that_cannot_be_made_ends_with_3_for_something_was_sent(
+    cli: Cli, sandbox: Sandbox
+) -> None:
+    Path("blocked").write_text("a file where the reports should go")
+    ended = cli("run", good(2), "--host", sandbox.url, "--yes", "--reports", "blocked")
+    assert ended.code == 3
+    assert "bulk-referrals report" in ended.err
+    assert stands(sandbox.invites()) == once(0, 1)
+
+
 def test_a_canary_that_fails_stops_the_run(cli: Cli, sandbox: Sandbox) -> None:
     path = table([row(1, referrer=1012), row(2), row(3)])
     ended = cli("run", path, "--host", sandbox.url, "--yes", "--canary", "1", "--json")

@@ -144,6 +144,11 @@ def test_too_large_a_request_comes_again_in_halves() -> None:
     assert {line.outcome for line in step.lines} == {None}
 
 
+def test_a_request_that_was_too_large_has_cost_no_attempt() -> None:
+    step = answered(sent(part_of(5), attempts=3), [finding(Verdict.SPLIT, "1060")] * 5)
+    assert {turn.attempts for turn in step.turns} == {2}
+
+
 def test_one_invite_that_is_too_large_is_refused_for_good() -> None:
     step = answered(sent(part_of(1)), [finding(Verdict.SPLIT, "1060")])
     assert step.turns == ()
