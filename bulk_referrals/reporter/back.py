@@ -33,19 +33,23 @@ def add_codes(book: Any, summary: Summary, looks: dict[str, Any]) -> None:  # no
     print_well(sheet, repeat_heading=True)
 
 
+def moment_labels(report: RunReport, summary: Summary) -> list[str]:
+    """Return the beginning of each step of time in the cluster's zone, as short as is clear."""
+    zone = ZoneInfo(report.timezone)
+    moments = [moment.at.astimezone(zone) for moment in summary.over_time]
+    clock = "%H:%M" if summary.step_s % 60 == 0 else "%H:%M:%S"
+    one_day = len({moment.date() for moment in moments}) == 1
+    return [moment.strftime(clock if one_day else f"%d %b {clock}") for moment in moments]
+
+
 def add_over_time(book: Any, report: RunReport, summary: Summary, looks: dict[str, Any]) -> None:  # noqa: ANN401
     """Add the sheet Over time, which feeds the chart of the same name."""
     sheet = book.add_worksheet("Over time")
     heads = ("Accepted", "Refused", "Unknown")
     _head(sheet, looks, ("From", 22), *((head, 12) for head in heads))
-    zone = ZoneInfo(report.timezone)
-    one_day = summary.over_time[0].at.astimezone(zone).date() == (
-        summary.over_time[-1].at.astimezone(zone).date()
-    )
-    clock = "%H:%M" if summary.step_s % 60 == 0 else "%H:%M:%S"
-    for row, moment in enumerate(summary.over_time, start=1):
-        shown = moment.at.astimezone(zone).strftime(clock if one_day else f"%d %b {clock}")
-        sheet.write_string(row, 0, shown, looks["line"])
+    labels = moment_labels(report, summary)
+    for row, (label, moment) in enumerate(zip(labels, summary.over_time, strict=True), start=1):
+        sheet.write_string(row, 0, label, looks["line"])
         for place, number in enumerate((moment.accepted, moment.failed, moment.unknown), start=1):
             sheet.write_number(row, place, number, looks["line_number"])
     print_well(sheet, repeat_heading=True)

@@ -2,26 +2,41 @@
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from functools import partial
 from importlib import resources
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from bulk_referrals.codes import describe
 from bulk_referrals.model import Outcome, RunReport
-from bulk_referrals.reporter.front import corrected, when
+from bulk_referrals.reporter.back import moment_labels
+from bulk_referrals.reporter.front import NOTHING_AMISS, corrected, when
 from bulk_referrals.reporter.grids import to_fix_grid
 from bulk_referrals.reporter.palette import SOLID
 from bulk_referrals.summary import NEEDS_A_PERSON, READING_ORDER, Summary, words
 
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
 # Lines of the table that the page holds; the rest is in the workbook and in results.csv.
 MOST_LINES: Final = 2_000
 
-_SHOWN: Final = ("Status", "File", "Sheet", "Row", "Referrer", "Invitee", "Name")
+_MOST_BARS: Final = 8
 
 
-def write_page(report: RunReport, summary: Summary, path: Path) -> None:
+def write_page(
+    report: RunReport, summary: Summary, path: Path, *, beside: Sequence[str] = ()
+) -> None:
     """Write the page: figures, reasons and the invites that need a person, `MOST_LINES` of them.
 
     Its Content-Security-Policy allows its own style and script by their hashes, nothing else.
+
+    Args:
+        report: the run.
+        summary: its figures.
+        path: the file.
+        beside: further files in its folder, to be linked.
     """
     import jinja2  # noqa: PLC0415 - start-up time
 
@@ -32,9 +47,11 @@ def write_page(report: RunReport, summary: Summary, path: Path) -> None:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    names = ("report.xlsx", *summary.to_fix, *beside, "results.csv")
     environment.filters["grouped"] = "{:,}".format
+    environment.filters["linked"] = partial(_linked, names=names)
     template = environment.get_template("page.html.j2")
-    path.write_text(template.render(_content(report, summary)), "utf-8")
+    path.write_text(template.render(files=names, **_content(report, summary)), "utf-8")
 
 
 def _content(report: RunReport, summary: Summary) -> dict[str, Any]:
@@ -52,10 +69,22 @@ def _content(report: RunReport, summary: Summary) -> dict[str, Any]:
         "style_hash": _hash(parts["page.css"]),
         "script_hash": _hash(parts["page.js"]),
         "tiles": _tiles(report, summary),
+        "bars": _bars(summary),
+        "columns": _columns(report, summary),
         "labels": {str(it): words(it, sending=report.sending).label for it in Outcome},
         "lines": lines,
         "hidden": sum(summary.outcomes[it] for it in NEEDS_A_PERSON) - len(lines),
     }
+
+
+def _linked(text: str, *, names: Sequence[str]) -> "Markup":
+    """Return the text, escaped, with the files of the report that it names as links."""
+    import markupsafe  # noqa: PLC0415 - start-up time
+
+    whole = str(markupsafe.escape(text))
+    for name in names:
+        whole = whole.replace(name, f'<a href="{name}">{name}</a>')
+    return markupsafe.Markup(whole)  # noqa: S704 - escaped above; the names are ours
 
 
 def _part(name: str) -> str:
@@ -88,6 +117,35 @@ def _tiles(report: RunReport, summary: Summary) -> list[dict[str, Any]]:
         )
         start += share
     return tiles
+
+
+def _bars(summary: Summary) -> list[dict[str, Any]]:
+    """Return the codes that stood in the way, in words, most frequent first, and their shares."""
+    amiss = {code: n for code, n in summary.codes.items() if code not in NOTHING_AMISS}
+    most = max(amiss.values(), default=1)
+    return [
+        {"title": describe(code).title, "number": number, "share": round(100 * number / most, 2)}
+        for code, number in list(amiss.items())[:_MOST_BARS]
+    ]
+
+
+def _columns(report: RunReport, summary: Summary) -> list[dict[str, Any]]:
+    """Return what was sent when: a label, the numbers, and the stacked parts in percent."""
+    if len(summary.over_time) < 2:  # noqa: PLR2004 - one moment is no course of time
+        return []
+    shown = (Outcome.ACCEPTED, Outcome.FAILED, Outcome.UNKNOWN)
+    counts = [(it.accepted, it.failed, it.unknown) for it in summary.over_time]
+    most = max(map(sum, counts)) or 1
+    columns: list[dict[str, Any]] = []
+    for label, numbers in zip(moment_labels(report, summary), counts, strict=True):
+        top, parts = 100.0, []
+        for outcome, number in zip(shown, numbers, strict=True):
+            height = 100 * number / most
+            top -= height
+            parts.append({"y": round(top, 3), "height": round(height, 3), "fill": SOLID[outcome]})
+        x = 10 * len(columns) + 1
+        columns.append({"x": x, "label": label, "total": sum(numbers), "parts": parts})
+    return columns
 
 
 def _lines(report: RunReport) -> list[dict[str, Any]]:

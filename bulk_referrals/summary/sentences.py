@@ -134,7 +134,7 @@ def tasks(
         outcomes: outcome -> invites, all eight.
         imbalance: what keeps the books from balancing; "" when they do.
         warnings: invites with a warning.
-        to_fix: the names of the files with the rows to correct.
+        to_fix: the names of the files with the rows to correct, the workbook first.
     """
     waiting = outcomes[Outcome.NOT_SENT]
     stopped = _stopped(report, waiting)
@@ -179,7 +179,7 @@ def _going_on(report: RunReport) -> str:
 def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | None:
     if not number:
         return None
-    invites, files = count(number, "invite"), " and ".join(to_fix)
+    invites, book = count(number, "invite"), to_fix[0]
     was, has = ("was", "has") if number == 1 else ("were", "have")
     if outcome is Outcome.UNKNOWN:
         what = f"{invites} may have reached the platform, but no answer confirmed it."
@@ -189,11 +189,15 @@ def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | Non
         )
     elif outcome is Outcome.FAILED:
         what = f"{invites} {was} refused by the platform."
-        how = f"The reasons below say what to change. The rows are in {files}."
+        how = f"The reasons below say what to change. The rows are in {book}."
     else:
         what = f"{invites} {has} something to correct, and will not go out before that."
-        again = "it run as it is" if len(to_fix) == 1 else "them run as they are"
-        how = f"Correct the rows in {files}, save, and have {again}."
+        how = f"Correct the rows in {book}, save it, and have it run as it is."
+        if texts := " and ".join(to_fix[1:]):
+            has = "holds" if len(to_fix) == 2 else "hold"  # noqa: PLR2004 - one besides the book
+            how += (
+                f" ({texts} {has} rows too, for editors other than Excel, which spoils mobiles.)"
+            )
     return Task(label=_WORDS[outcome].label, outcome=outcome, what=what, how=how)
 
 
