@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from bulk_referrals.pipeline import Finished
 
 _LINE_EVERY_S: Final = 30.0
-_NOTICES_SHOWN: Final = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,7 +94,9 @@ class Console:
             sys.stdout.write(json.dumps(finished.manifest, ensure_ascii=False, indent=2) + "\n")
         if self.quiet:
             return
-        for line in _ending(finished, verbose=self.verbose):
+        from bulk_referrals.cli.closing import closing  # noqa: PLC0415 - start-up time
+
+        for line in closing(finished, verbose=self.verbose):
             self._say(line)
 
     def table_of_runs(self, records: Iterable["RunRecord"], *, as_json: bool) -> None:
@@ -120,28 +121,6 @@ def _counts(tally: Counter[Outcome]) -> str:
     if tally[Outcome.UNKNOWN]:
         shown.append(f"unknown {tally[Outcome.UNKNOWN]:,}")
     return ", ".join(shown)
-
-
-def _ending(finished: "Finished", *, verbose: bool) -> Iterable[str]:
-    from bulk_referrals.summary import READING_ORDER, words  # noqa: PLC0415 - start-up time
-
-    report, summary = finished.report, finished.summary
-    notices = report.notices if verbose else report.notices[:_NOTICES_SHOWN]
-    yield from (f"Note: {notice}" for notice in notices)
-    if len(report.notices) > len(notices):
-        yield f"({len(report.notices) - len(notices)} more notes: --verbose, or the report.)"
-    yield ""
-    yield summary.headline
-    yield ""
-    for outcome in READING_ORDER:
-        if number := summary.outcomes[outcome]:
-            told = words(outcome, sending=report.sending)
-            yield f"  {number:>9,}  {told.label:<14}  {told.meaning}"
-    yield ""
-    for task in summary.tasks[:3]:
-        yield f"→ {task.what} {task.how}"
-    yield ""
-    yield from (f"  {name:<14}  {path}" for name, path in finished.outputs.items())
 
 
 def _run(record: "RunRecord") -> dict[str, Any]:

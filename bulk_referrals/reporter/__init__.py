@@ -49,7 +49,7 @@ def write(
         OSError: the folder or a file cannot be written.
     """
     found = summary or summarise(report)
-    writers = {**_writers(report, found, tuple(beside or ())), **(beside or {})}
+    writers = _writers(report, found, beside or {})
     outputs = {name: str(folder / name) for name in (*writers, MANIFEST)}
     private_folder(folder)
     for stale in (*folder.glob("to_fix*.*"), *folder.glob("annotated*.*")):
@@ -70,7 +70,9 @@ def _write(path: Path, writer: Writer) -> None:
         writer(lent)
 
 
-def _writers(report: RunReport, summary: Summary, beside: tuple[str, ...]) -> dict[str, Writer]:
+def _writers(
+    report: RunReport, summary: Summary, beside: Mapping[str, Writer]
+) -> dict[str, Writer]:
     """Return file name -> what writes it, in the order in which people look at them."""
     to_fix = {
         name: partial(write_to_fix, report, tables, book=name.endswith(".xlsx"))
@@ -78,8 +80,9 @@ def _writers(report: RunReport, summary: Summary, beside: tuple[str, ...]) -> di
     }
     return {
         "report.xlsx": partial(write_workbook, report, summary),
-        "report.html": partial(write_page, report, summary, beside=beside),
+        "report.html": partial(write_page, report, summary, beside=tuple(beside)),
         **to_fix,
+        **beside,
         "results.csv": lambda path: write_delimited(result_lines(report), path),
     }
 

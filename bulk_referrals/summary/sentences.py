@@ -189,7 +189,7 @@ def _by_hand(outcome: Outcome, number: int, to_fix: Sequence[str]) -> Task | Non
         )
     elif outcome is Outcome.FAILED:
         what = f"{invites} {was} refused by the platform."
-        how = f"The reasons below say what to change. The rows are in {book}."
+        how = f"Their reasons say what to change. The rows are in {book}."
     else:
         what = f"{invites} {has} something to correct, and will not go out before that."
         how = f"Correct the rows in {book}, save it, and have it run as it is."
