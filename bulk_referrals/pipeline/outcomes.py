@@ -111,10 +111,10 @@ def _words(
     ]
     told = [_sentences(*each) for each in zip(*texts, strict=True)]
     reasons = pa.array([reason for reason, _ in told], pa.string())
-    advices = pa.array([advice for _, advice in told], pa.string())
+    advice_texts = pa.array([advice for _, advice in told], pa.string())
     return (
         pa.chunked_array([reasons.take(pa.array(which))]),
-        pa.chunked_array([advices.take(pa.array(which))]),
+        pa.chunked_array([advice_texts.take(pa.array(which))]),
     )
 
 

@@ -183,7 +183,7 @@ def _effect(code: str, item_codes: set[str], *, spoken: bool) -> Effect:
 
 
 def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:
-    """Judge whether a GET's answer can be relied on.
+    """Judge whether a read-back's answer can be relied on.
 
     Args:
         seen: as `wire.read_back` read it.
