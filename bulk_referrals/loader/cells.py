@@ -29,7 +29,7 @@ _DATE: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?$"
 _NO_DATE: Final = r"^1899-12-3[01] "
 # What 9.19E+11 leaves of a number, once it is shown in full again.
 _ZEROS: Final = "000000"
-_ROUNDED: Final = r"^[1-9]\d+000000(\.0+)?$"
+_ROUNDED: Final = r"^[1-9]\d{1,8}000000(\.0+)?$"
 _LEAST_ROUNDED: Final = 2  # different ones: one may be somebody's number
 _MOST_BY_CHANCE: Final = 1e-4  # of the rows; of all numbers one in a million ends so
 _MOBILES: Final = ("referrer_mobile", "identifier", "invitee_mobile")

@@ -34,6 +34,7 @@ _SAVE_AS: Final = "Open it in Excel or LibreOffice, save it as .xlsx or .csv, an
 _FOREIGN: Final = (
     (b"%PDF", "a PDF"),
     (b"PAR1", "a Parquet file"),
+    (b"\x1f\x8b", "a gzip archive"),  # in another one, since the first is unpacked
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ", "an xz archive"),
     (b"\x28\xb5\x2f\xfd", "a zstd archive"),

@@ -15,6 +15,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from itertools import product
 from typing import Final
 
@@ -69,6 +70,9 @@ _BARE: Final = {
 _MARKS: Final = re.compile(r"[(\[]\s*(required|mandatory|optional|must)\s*[)\]]", re.IGNORECASE)
 _BRACKETS: Final = re.compile(r"\([^)]*\)|\[[^\]]*\]")
 _NEAR: Final = 0.8
+# Two texts as like as that differ in length by no more than half of one: 2 m / (m + n) >= 0.8.
+_MOST_APART: Final = 0.5
+_MOST_COMPARED: Final = 100  # names; each costs milliseconds
 
 
 def _table() -> dict[str, str]:
@@ -201,11 +205,21 @@ def _claim(meant: dict[str, list[int]], bare: dict[int, str], what: str, canonic
 
 def near_misses(names: Sequence[str], missing: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Yield (the author's name, canonical field) for names that look like a missing field."""
-    wanted = {each: canonical for each, canonical in SYNONYMS.items() if canonical in missing}
-    for name in names:
+    for name in names[:_MOST_COMPARED]:
         each = key(name)
-        if not each or each in SYNONYMS or each in _BARE:
-            continue
-        near = difflib.get_close_matches(each, wanted, n=1, cutoff=_NEAR)
-        if near:
-            yield name, wanted[near[0]]
+        if each and each not in SYNONYMS and each not in _BARE:
+            near = _nearest(each, tuple(missing))
+            if near:
+                yield name, SYNONYMS[near]
+
+
+@cache
+def _nearest(name: str, missing: tuple[str, ...]) -> str:
+    """Return the likest synonym of a missing field; cached, for sheets are often alike."""
+    wanted = [
+        each
+        for each, canonical in SYNONYMS.items()
+        if canonical in missing and abs(len(each) - len(name)) <= _MOST_APART * len(name)
+    ]
+    near = difflib.get_close_matches(name, wanted, n=1, cutoff=_NEAR)
+    return near[0] if near else ""

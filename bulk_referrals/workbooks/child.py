@@ -51,8 +51,8 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
             return reading.TASKS[asked["task"]](content, asked, rows)
     except MemoryError:
         return {"refused": "memory"}
-    except BaseException as error:  # noqa: BLE001 - Rust panics are no `Exception`
-        return {"refused": "password" if "password" in str(error).lower() else "damaged"}
+    except BaseException:  # noqa: BLE001 - Rust panics are no `Exception`
+        return {"refused": "damaged"}
 
 
 if __name__ == "__main__":

@@ -114,12 +114,6 @@ def _ask(
         told = _parsed(answer.read(_MOST_ANSWER_BYTES)) if status == 0 else {}
         if told and "refused" not in told:
             return told, _mapped(rows)
-    if told.get("refused") == "password":
-        raise InputError(
-            path,
-            "the workbook is protected by a password",
-            advice="Open it, remove the password, and save it again.",
-        )
     if told.get("refused") == "memory" or status in {-signal.SIGABRT, -signal.SIGKILL}:
         raise _too_large(path, content, task, limits)
     if status in {-signal.SIGXCPU, -signal.SIGALRM}:

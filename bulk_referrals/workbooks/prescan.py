@@ -7,6 +7,7 @@ met by the limits of the process that reads it.
 """
 
 import re
+import struct
 import zipfile
 from collections import Counter
 from io import BytesIO
@@ -23,6 +24,11 @@ _MOST_RATIO: Final = 250
 _BOMB_BYTES: Final = 64 << 20
 _ENTRY: Final = b"PK\x01\x02"
 _LOCKED: Final = 0x1
+_LOCKED_ODS: Final = b"encryption-data"  # OpenDocument 1.3 part 2, 4.4
+_MANIFEST: Final = "META-INF/manifest.xml"
+_BOF: Final = b"\x09\x08\x10\x00\x00\x06\x05\x00"  # of a workbook's globals (MS-XLS 2.4.21)
+_FILEPASS: Final = 0x2F
+_FIRST_RECORDS: Final = 50
 _HEADER_BYTES: Final = 30
 _HEAD_BYTES: Final = 4 << 10
 _PROLOG_BYTES: Final = 64 << 10
@@ -44,8 +50,10 @@ def count(path: str, content: bytes) -> None:
 
 
 def check(path: str, content: bytes) -> None:
-    """Raise `InputError` for a workbook that is not to be unpacked; XLS files are no archives."""
+    """Raise `InputError` for a workbook that is not to be read."""
     if not content.startswith(b"PK\x03\x04"):
+        if _is_locked_xls(content):
+            raise _locked(path)
         return
     count(path, content)
     try:
@@ -53,6 +61,7 @@ def check(path: str, content: bytes) -> None:
             entries = archive.infolist()
             _sizes(path, entries)
             _places(path, entries, archive.start_dir)
+            _unlocked(path, archive)
             for entry in entries:
                 if entry.filename.lower().endswith((".xml", ".rels")):
                     _prolog(path, archive, entry)
@@ -62,6 +71,34 @@ def check(path: str, content: bytes) -> None:
         raise InputError(
             path, "the workbook is damaged and cannot be read", advice=_SAVE_AGAIN
         ) from error
+
+
+def _unlocked(path: str, archive: zipfile.ZipFile) -> None:
+    if _MANIFEST in archive.namelist():
+        with archive.open(_MANIFEST) as opened:
+            if _LOCKED_ODS in opened.read(_PROLOG_BYTES):
+                raise _locked(path)
+
+
+def _locked(path: str) -> InputError:
+    return InputError(
+        path,
+        "the workbook is protected by a password",
+        advice="Open it, remove the password, and save it again.",
+    )
+
+
+def _is_locked_xls(content: bytes) -> bool:
+    """Whether a FILEPASS record is among the first of the workbook's stream (MS-XLS 2.4.117)."""
+    at = content.find(_BOF)
+    for _ in range(_FIRST_RECORDS):
+        if at < 0 or at + 4 > len(content):
+            return False
+        kind, length = struct.unpack_from("<HH", content, at)
+        if kind == _FILEPASS:
+            return True
+        at += 4 + length
+    return False
 
 
 def _sizes(path: str, entries: list[zipfile.ZipInfo]) -> None:
@@ -84,11 +121,7 @@ def _sizes(path: str, entries: list[zipfile.ZipInfo]) -> None:
 
 def _places(path: str, entries: list[zipfile.ZipInfo], end: int) -> None:
     if any(entry.flag_bits & _LOCKED for entry in entries):
-        raise InputError(
-            path,
-            "the workbook is protected by a password",
-            advice="Open it, remove the password, and save it again.",
-        )
+        raise _locked(path)
     names = Counter(entry.filename.casefold() for entry in entries)
     if len(names) < len(entries):
         raise InputError(path, "two parts of the workbook have one name", advice=_SAVE_AGAIN)

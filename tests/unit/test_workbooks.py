@@ -14,6 +14,7 @@ import openpyxl
 import pyarrow as pa
 import pytest
 import xlsxwriter
+import xlwt
 
 from bulk_referrals.errors import InputError
 from bulk_referrals.workbooks import isolated, prescan
@@ -295,3 +296,17 @@ def test_damage_to_the_archive_is_a_sentence(tmp_path: Path) -> None:
     for damaged in (content[:-30], content[:40], content[:60] + bytes(40) + content[100:]):
         assert "damaged and cannot be read" in refused(damaged)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_locked_workbook_of_an_older_or_open_format_is_told_from_a_damaged_one() -> None:
+    members = {**parts(book(A1="x")), "META-INF/manifest.xml": b"<m:encryption-data x='1'/>"}
+    assert "protected by a password" in refused(packed(members))
+
+    made = xlwt.Workbook()
+    made.add_sheet("S").write(0, 0, "x")
+    written = io.BytesIO()
+    made.save(written)
+    content = bytearray(written.getvalue())
+    assert isolated.read_workbook("a.xls", bytes(content), [], LIMITS)[0].cells.num_rows == 1
+    content[content.index(b"\x09\x08\x10\x00") + 20] = 0x2F  # the record after the first
+    assert "protected by a password" in refused(bytes(content))

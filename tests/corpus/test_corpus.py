@@ -1,0 +1,103 @@
+"""Every file of the corpus through the real `check`: no crash, no row lost, no wrong number."""
+
+import csv
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from corpus_books import BOOKS
+from corpus_case import Case
+from corpus_texts import TEXTS
+
+from bulk_referrals.cli import main
+
+MOST_S = 30
+MOST_BYTES = 1 << 30
+CASES = (*TEXTS, *BOOKS)
+# What the machine has need not be what the corpus allows; a bomb shall meet the bound soon.
+SMALL = {"bomb.csv.gz", "bomb.zip"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    exit_code: int
+    out: str
+    err: str
+
+
+def arguments(case: Case, folder: Path) -> list[str]:
+    (folder / "in").mkdir()
+    (folder / "in" / case.file).write_bytes(case.content())
+    small = ["--max-memory", "1GiB"] if case.file in SMALL else []
+    return ["check", f"in/{case.file}", "--json", "--region", "IN", *small]
+
+
+def in_a_process(arguments: list[str], folder: Path) -> Ended:
+    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+        started = time.monotonic()
+        command = [sys.executable, "-m", "bulk_referrals", *arguments]
+        child = subprocess.Popen(command, cwd=folder, stdout=out, stderr=err)
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        assert time.monotonic() - started < MOST_S
+        assert used.ru_maxrss << 10 < MOST_BYTES
+        out.seek(0)
+        err.seek(0)
+        said = err.read().decode()
+        return Ended(exit_code=child.returncode, out=out.read().decode(), err=said)
+
+
+def in_this_process(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> Ended:
+    monkeypatch.setattr(sys, "argv", ["bulk-referrals", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    written = capfd.readouterr()
+    return Ended(exit_code=int(str(ended.value.code or 0)), out=written.out, err=written.err)
+
+
+@pytest.mark.parametrize("case", CASES, ids=[case.file for case in CASES])
+def test_check_ends_in_a_report_or_a_sentence(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    case: Case,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    given = arguments(case, tmp_path)
+    if case.hostile:
+        ended = in_a_process(given, tmp_path)
+    else:
+        ended = in_this_process(given, monkeypatch, capfd)
+    assert ended.exit_code == case.exit_code, ended.err
+    assert "Traceback" not in ended.err
+    assert "panicked" not in ended.err
+    assert case.says in ended.err
+    if case.exit_code == 2:
+        assert ended.err.startswith(f"in/{case.file}: ")
+        assert ended.err.count("\n") == 1
+        assert sorted(tmp_path.iterdir()) == [tmp_path / "in"]
+        return
+    conserved(case, json.loads(ended.out), tmp_path)
+
+
+def conserved(case: Case, manifest: dict[str, Any], folder: Path) -> None:
+    assert manifest["books_balance"]
+    assert manifest["source_rows"] == len(case.rows)
+    csv.field_size_limit(1 << 27)
+    with Path(manifest["outputs"]["results.csv"]).open(encoding="utf-8-sig", newline="") as read:
+        results = list(csv.DictReader(read))
+    assert tuple(int(line["row"]) for line in results) == case.rows
+    codes = {int(line["row"]): line["code"] for line in results}
+    assert {row: codes[row] for row in case.codes} == dict(case.codes)
+    for path in manifest["outputs"].values():
+        assert (folder / "reports").resolve() in (folder / path).resolve().parents
+    assert {each.name for each in folder.iterdir()} == {"in", "reports"}
