@@ -126,7 +126,7 @@ def _tasks(cursor: Cursor, summary: Summary) -> None:
         cursor.wide(1, 1, task.label, f"chip_{task.outcome}" if task.outcome else "chip")
         cursor.wide(2, 4, task.what, "line_bold")
         cursor.wide(5, _LAST, task.how, "line")
-        cursor.next((task.what, 80), (task.how, 66))
+        cursor.next((task.what, 80), (task.how, 74))
 
 
 def _outcomes(cursor: Cursor, report: RunReport, summary: Summary) -> int:
@@ -191,7 +191,7 @@ def _reasons(cursor: Cursor, report: RunReport, summary: Summary) -> None:
         cursor.wide(3, 3, reason.code, "line")
         cursor.wide(4, 4, reason.title, "line_bold")
         cursor.wide(5, _LAST, reason.advice, "line")
-        cursor.next((reason.code, 16), (reason.title, 56), (reason.advice, 66))
+        cursor.next((reason.code, 16), (reason.title, 56), (reason.advice, 74))
     more = len(summary.reasons) - _TOP_REASONS
     if more > 0:
         rows = sum(reason.rows for reason in summary.reasons[_TOP_REASONS:])
@@ -214,10 +214,16 @@ def _charts(book: Any, cursor: Cursor, summary: Summary) -> None:  # noqa: ANN40
     cursor.row += 1
     if shown:
         chart = _code_chart(book, good + 1, good + shown)
-        cursor.sheet.insert_chart(cursor.row, 1, chart, {"description": "Codes in words"})
+        cursor.sheet.insert_chart(
+            cursor.row, 1, chart, {"y_offset": 6, "description": "Codes in words"}
+        )
     if timed:
         chart = _time_chart(book, len(summary.over_time))
-        place = {"x_offset": 14 if shown else 0, "description": "Sent over time"}
+        place = {
+            "x_offset": 14 if shown else 0,
+            "y_offset": 6,
+            "description": "Sent over time",
+        }
         cursor.sheet.insert_chart(cursor.row, 5 if shown else 1, chart, place)
     cursor.sheet.set_row(cursor.row, 220)
     cursor.row += 1

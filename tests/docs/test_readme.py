@@ -13,7 +13,7 @@ from bulk_referrals.model import FIELDS, Outcome
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "sample_data/README.md")
+PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "sample_data/README.md", "docs/report.md")
 
 
 def table(first_heading: str) -> dict[str, str]:
