@@ -11,6 +11,7 @@ import asyncio
 import base64
 import hashlib
 import ssl
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol, Self
@@ -31,6 +32,8 @@ TOKEN_PATH: Final = "/v3/oauth/token/generate"  # noqa: S105 - a path, not a sec
 READ_BACK_LIMIT: Final = 10_000
 
 _LARGEST_ANSWER_BYTES: Final = 32 * 1024 * 1024
+_PACKINGS: Final = frozenset({"gzip", "x-gzip", "deflate"})
+_ZLIB_OR_GZIP: Final = zlib.MAX_WBITS | 32
 _CONNECT_TIMEOUT_S: Final = 10.0
 _KEEP_ALIVE_S: Final = 15.0
 # A token is renewed this long before it ends, or at half its life if it is short.
@@ -222,7 +225,11 @@ class Client:
         self._http = _Http(
             transport=transport or _transport(concurrency, proxy),
             timeout=httpx.Timeout(timeout_s, connect=min(timeout_s, _CONNECT_TIMEOUT_S)),
-            headers={"Accept": "application/json", "Content-Type": "application/json"},
+            headers={
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # a small answer may unpack to any size
+                "Content-Type": "application/json",
+            },
             follow_redirects=False,
             trust_env=False,  # no .netrc: credentials come from our settings alone
         )
@@ -342,19 +349,42 @@ async def _exchange(
     try:
         response = await http.send(request, stream=True)
         try:
+            # httpx would unpack without a bound.
+            packing = response.headers.pop("content-encoding", "identity").strip().lower()
             chunks: list[bytes] = []
             size_bytes = 0
             async for chunk in response.aiter_bytes():
                 size_bytes += len(chunk)
                 if size_bytes > _LARGEST_ANSWER_BYTES:
-                    message = f"the answer is larger than {_LARGEST_ANSWER_BYTES} bytes"
-                    raise MaybeSentError(message)
+                    raise _too_large()
                 chunks.append(chunk)
-            return response.status_code, response.headers, b"".join(chunks)
+            body = _unpacked(b"".join(chunks), packing)
+            return response.status_code, response.headers, body
         finally:
             await response.aclose()
     except _FOREIGN as error:
         raise _translated(error) from error
+
+
+def _unpacked(body: bytes, packing: str) -> bytes:
+    """Unpack an answer that came packed though that was not asked for, bounded in size."""
+    if packing == "identity" or not body:
+        return body
+    if packing not in _PACKINGS:
+        message = "the answer is packed in a way that was not asked for"
+        raise MaybeSentError(message)
+    try:
+        unpacked = zlib.decompressobj(_ZLIB_OR_GZIP).decompress(body, _LARGEST_ANSWER_BYTES + 1)
+    except zlib.error as error:
+        message = "the answer is garbled"
+        raise MaybeSentError(message) from error
+    if len(unpacked) > _LARGEST_ANSWER_BYTES:
+        raise _too_large()
+    return unpacked
+
+
+def _too_large() -> MaybeSentError:
+    return MaybeSentError(f"the answer is larger than {_LARGEST_ANSWER_BYTES} bytes")
 
 
 def _translated(error: Exception) -> ClientError:
