@@ -1,0 +1,123 @@
+"""Measures this package beside the scripts that it replaces, and writes RESULTS.md.
+
+python benchmarks/run.py                      everything; half an hour on two cores
+python benchmarks/run.py --sizes 10k,100k     minutes
+python benchmarks/run.py --sizes "" --no-newman    sending only
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Final
+
+import newman
+import results
+import sending
+from generate import write
+from measuring import Measured, TooLongError, differences, measure
+
+HERE: Final = Path(__file__).parent
+ROWS: Final = HERE / ".rows"
+SIZES: Final = {"10k": 10_000, "100k": 100_000, "1M": 1_000_000}
+FORMATS: Final = ("csv", "xlsx")
+PROGRAMS: Final = ("ours", "careful", "typical")
+# Runs of each program at each size: what takes minutes is run once.
+RUNS: Final = {
+    "ours": {10_000: 7, 100_000: 5, 1_000_000: 3},
+    "careful": {10_000: 5, 100_000: 3, 1_000_000: 1},
+    "typical": {10_000: 3, 100_000: 1, 1_000_000: 1},
+}
+SENT_BY_NEWMAN: Final = 2_000
+
+
+def source(count: int, kind: str) -> Path:
+    """Return the file of so many rows, made where it is missing."""
+    path = ROWS / f"{count}.{kind}"
+    if not path.exists():
+        ROWS.mkdir(exist_ok=True)
+        write(count, path)
+    return path
+
+
+def command_of(program: str, path: Path, folder: Path) -> list[str]:
+    if program == "ours":
+        flags = ["--dry-run", "--region", "IN", "--reports", str(folder), "--quiet"]
+        return [sys.executable, "-m", "bulk_referrals", "run", str(path), *flags]
+    return [sys.executable, str(HERE / f"{program}.py"), str(path), str(folder)]
+
+
+def checked_alike(kind: str) -> None:
+    """Leave with an error where the scripts do not come to the same as we do."""
+    path = source(SIZES["10k"], kind)
+    with tempfile.TemporaryDirectory() as folder:
+        for program in PROGRAMS:
+            measure(command_of(program, path, Path(folder, program)), runs=1, longest_s=600)
+        (ours,) = Path(folder, "ours").iterdir()
+        for program in PROGRAMS[1:]:
+            found = list(differences(ours, Path(folder, program)))
+            if found:
+                sys.exit(f"{program}.py and ours differ in {len(found)}: {found[:5]}")
+    print(f"{kind}: same outcomes, values and payloads from all three programs")
+
+
+def measured(
+    sizes: list[int], kinds: list[str], longest_s: float
+) -> Iterator[tuple[str, str, int, Measured | None]]:
+    """Yield (program, format, rows, figures), None where it took too long."""
+    for kind in kinds:
+        for count in sizes:
+            for program in PROGRAMS:
+                with tempfile.TemporaryDirectory() as folder:
+                    command = command_of(program, source(count, kind), Path(folder))
+                    runs = RUNS[program][count]
+                    try:
+                        found = measure(command, runs=runs, longest_s=longest_s)
+                    except TooLongError:
+                        found = None
+                print(f"{kind} {count:>9,} {program:<8} {found}", flush=True)
+                yield program, kind, count, found
+
+
+def sent(*, with_newman: bool) -> dict[str, Any]:
+    """Return the figures of sending."""
+    found: dict[str, Any] = {"free": [], "limited": []}
+    alone = sending.checked_rows(10_000)
+    for concurrency in (8, 32, 64):
+        free = sending.measured(alone, rate=None, concurrency=concurrency)
+        found["free"].append({"concurrency": concurrency, **asdict(free)})
+    for rate, window_s, window in sending.LIMITS:
+        limited = sending.limited(alone, rate=rate, window_s=window_s, window=window)
+        found["limited"].append(limited)
+    rows = sending.ready_rows(source(SIZES["10k"], "csv"))
+    batched = sending.measured(rows, rate=None, concurrency=32)
+    found["invitees_per_s"] = batched.accepted / batched.wall_s
+    if with_newman:
+        some = sending.as_columns(rows, newman.COLUMNS, SENT_BY_NEWMAN)
+        found["newman"] = newman.invitees_per_s(some, longest_s=600)
+    print(found, flush=True)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--sizes", default=",".join(SIZES), help="of 10k, 100k, 1M")
+    parser.add_argument("--formats", default=",".join(FORMATS), help="of csv, xlsx")
+    parser.add_argument("--longest", type=float, default=1500.0, help="seconds for one command")
+    parser.add_argument("--no-sending", action="store_true")
+    parser.add_argument("--no-newman", action="store_true")
+    asked = parser.parse_args()
+    sizes = [SIZES[name] for name in asked.sizes.split(",") if name]
+    kinds = [kind for kind in asked.formats.split(",") if kind]
+    for kind in kinds if sizes else []:
+        checked_alike(kind)
+    checks = list(measured(sizes, kinds, asked.longest))
+    sends = None if asked.no_sending else sent(with_newman=not asked.no_newman)
+    results.write(checks, sends, HERE)
+    print(f"written: {HERE / 'RESULTS.md'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,182 @@
+"""Measures sending against the stand-in, which runs in a process of its own on this machine.
+
+How many requests a second leave with no limit set, the ledger on disk, one invite each; and how
+much of a set limit is used, against a server with that very limit.
+
+    python benchmarks/sending.py [REQUESTS]
+"""
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from bulk_referrals.config import Settings, load_settings
+from bulk_referrals.ledger import RunRecord, open_ledger
+from bulk_referrals.loader import load
+from bulk_referrals.model import LoadOptions, Outcome, Rules, RunState
+from bulk_referrals.pipeline.planning import look_up, plan
+from bulk_referrals.pipeline.sitting import endpoint, send
+from bulk_referrals.sandbox import Sandbox, SandboxOptions
+from bulk_referrals.validator import validate
+
+LIMITS: Final = (
+    # requests a minute, window of the server's limit in seconds, kind of window
+    (3000.0, 60.0, "sliding"),
+    (3000.0, 60.0, "fixed"),
+    (600.0, 1.0, "sliding"),
+    (600.0, 1.0, "fixed"),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """What one sitting came to.
+
+    Attributes:
+        requests: POSTs made.
+        wall_s: from the first to the last.
+        cpu_s: of this process, user and system, its journal's thread included.
+        refused: answers 429 that the server gave.
+        accepted: invites taken.
+    """
+
+    requests: int
+    wall_s: float
+    cpu_s: float
+    refused: int
+    accepted: int
+
+
+def checked_rows(count: int) -> pd.DataFrame:
+    """Return so many ready rows, each of a referrer of its own."""
+    number = np.arange(count)
+    texts = {
+        "referrer_mobile": [f"98{each + 1_234_567:08d}" for each in number],
+        "campaign_token": ["J0H7Q"] * count,
+        "type": ["MOBILE"] * count,
+        "identifier": [f"97{each + 1_234_567:08d}" for each in number],
+        "name": ["Asha Sharma"] * count,
+        "invited_on": ["2024-09-10 16:35:52"] * count,
+        "referral_code": ["pV7BF"] * count,
+    }
+    absent = ("referrer_email", "invitee_mobile", "invitee_email", "id", "region")
+    columns: dict[str, Any] = {"table": pa.array(np.zeros(count, np.int32)), "row": number + 2}
+    columns |= {name: pa.array(cells) for name, cells in texts.items()}
+    columns |= dict.fromkeys((*absent, "fault", "fault_detail"), pa.nulls(count, pa.string()))
+    rows = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
+    rules = Rules(now=datetime.now(UTC), region="IN")
+    return validate(rows, rules, places=["rows.csv"]).frame
+
+
+def ready_rows(path: Path) -> pd.DataFrame:
+    """Return the rows of a file, checked."""
+    rules = Rules(now=datetime.now(UTC), region="IN")
+    return validate(load([str(path)], LoadOptions()).rows, rules, places=[str(path)]).frame
+
+
+def as_columns(checked: pd.DataFrame, names: tuple[str, ...], most: int) -> list[list[str]]:
+    """Return the first ready rows as lists of text, in these columns ("token" for short)."""
+    ready = checked[checked["outcome"].isna()].rename(columns={"campaign_token": "token"})
+    cells: list[list[str]] = ready[list(names)].head(most).fillna("").to_numpy().tolist()
+    return cells
+
+
+@contextmanager
+def _settings(url: str, rate: float | None, concurrency: int) -> Iterator[Settings]:
+    with tempfile.TemporaryDirectory(dir=".") as folder:
+        flags = {
+            "host": url,
+            "username": "store123",
+            "password": "Pass123",
+            "ledger": Path(folder, "ledger.sqlite3"),
+            "rate": rate,
+            "concurrency": concurrency,
+        }
+        yield load_settings(None, flags)
+
+
+def measured(
+    checked: pd.DataFrame,
+    *,
+    rate: float | None,
+    options: SandboxOptions | None = None,
+    concurrency: int = 32,
+) -> Sent:
+    """Send the rows to a new stand-in, and tell what that took."""
+    with Sandbox(options) as sandbox, _settings(sandbox.url, rate, concurrency) as settings:
+        ledger = open_ledger(settings.ledger)
+        record = RunRecord(
+            run_id="bench",
+            version="",
+            started_at=datetime.now(UTC),
+            state=RunState.SENDING,
+            target=sandbox.url,
+            organisation="bench",
+            timezone="UTC",
+        )
+        ledger.begin(record)
+        known = look_up(checked, ledger=ledger, organisation="bench", run_id="bench")
+        planned = plan(checked, checked["outcome"].isna().to_numpy(dtype=bool), settings)
+        accepted = 0
+
+        def settled(tally: Any) -> None:  # noqa: ANN401 - a counter of outcomes
+            nonlocal accepted
+            accepted += tally[Outcome.ACCEPTED]
+
+        with endpoint(settings, sandbox=False) as place:
+            wall, cpu = time.perf_counter(), time.process_time()
+            ended = asyncio.run(
+                send(
+                    checked,
+                    planned,
+                    known,
+                    run_id="bench",
+                    place=place,
+                    settings=settings,
+                    ledger=ledger,
+                    settled=settled,
+                    draining=lambda: None,
+                )
+            )
+            wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+        ledger.close()
+        refused = sandbox.stats()["limited"]
+        return Sent(
+            requests=ended.figures.sent, wall_s=wall, cpu_s=cpu, refused=refused, accepted=accepted
+        )
+
+
+def limited(checked: pd.DataFrame, *, rate: float, window_s: float, window: str) -> dict[str, Any]:
+    """Send half a minute's worth to a server with the very limit that is set."""
+    options = SandboxOptions(rate_per_min=rate, window_s=window_s, window=window)
+    sent = measured(checked.head(int(rate / 2)), rate=rate, options=options)
+    used = (sent.requests - 1) / sent.wall_s * 60 / rate
+    return {"rate": rate, "window_s": window_s, "window": window, "used": used,
+            "refused": sent.refused}  # fmt: skip
+
+
+def main(count: int) -> None:
+    checked = checked_rows(count)
+    for concurrency in (8, 32, 64):
+        sent = measured(checked, rate=None, concurrency=concurrency)
+        print(
+            f"no limit, {concurrency:2d} at once: {sent.requests / sent.wall_s:5.0f} requests/s, "
+            f"{sent.requests / sent.cpu_s:5.0f} per second of CPU, {sent.accepted} accepted"
+        )
+    for rate, window_s, window in LIMITS:
+        print(limited(checked, rate=rate, window_s=window_s, window=window))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
