@@ -1,17 +1,15 @@
-.PHONY: check lint test fix chaos corpus bench
+.PHONY: check fix chaos corpus bench
+
+TESTS ?= pytest -q -n auto
 
 # Everything that CI holds a change to.
-check: lint test
-
-lint:
+check:
 	ruff check .
 	ruff format --check .
 	mypy
 	lint-imports
 	codespell
-
-test:
-	pytest -q -n auto
+	$(TESTS)
 
 fix:
 	ruff check --fix .
