@@ -23,7 +23,7 @@ _LOOKS: Final[dict[str, dict[str, Any]]] = {
     TEXT: _CELL,
     NUMBER: {
         **_BASE,
-        "num_format": "#,##0",
+        "num_format": '#,##0;-#,##0;"–"',  # a zero steps back  # noqa: RUF001 - a dash is meant
         "valign": "top",
         "align": "right",
         "indent": 1,
