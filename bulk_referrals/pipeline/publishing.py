@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
@@ -16,9 +17,9 @@ from bulk_referrals import __version__, reporter
 from bulk_referrals.config import DEFAULT_LEDGER, Settings, shown
 from bulk_referrals.errors import UsageError
 from bulk_referrals.frames import to_frame, to_table
-from bulk_referrals.ledger import Ledger, RunRecord
+from bulk_referrals.ledger import InviteState, Ledger, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
-from bulk_referrals.pipeline.outcomes import completed, without_sending
+from bulk_referrals.pipeline.outcomes import States, completed, without_sending
 from bulk_referrals.pipeline.planning import look_up, plan
 from bulk_referrals.pipeline.preparing import Prepared
 from bulk_referrals.summary import Summary, summarise
@@ -110,7 +111,7 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
     record = run.record
     results = ledger.results(record.run_id)
     settled = np.zeros(len(run.checked), dtype=bool)
-    settled[results["line"].to_numpy()] = True
+    settled[results["line"].to_numpy()[~_left_open(results)]] = True
     open_lines = run.checked.assign(outcome=run.checked["outcome"].mask(settled, "settled"))
     known = look_up(
         open_lines, ledger=ledger, organisation=record.organisation, run_id=record.run_id
@@ -133,13 +134,29 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
             settings=shown(record.settings),
             sources=record.sources,
             tables=record.tables,
-            outcomes=completed(run.checked, results, states=known.states),
+            outcomes=completed(
+                run.checked, _not_overtaken(results, known.states), states=known.states
+            ),
             original=run.original,
             requests=record.requests,
             notices=record.notices,
         ),
         settings,
     )
+
+
+def _left_open(results: pa.Table) -> npt.NDArray[np.bool_]:
+    """Tell of each result whether it settles nothing: another run may go on with its invite."""
+    return np.isin(results["outcome"].to_numpy(), (Outcome.UNKNOWN, Outcome.NOT_SENT))
+
+
+def _not_overtaken(results: pa.Table, states: States) -> pa.Table:
+    """Leave out what no longer holds, as another run has come further with the invite since."""
+    now = states[results["line"].to_numpy()]
+    not_sent = results["outcome"].to_numpy() == Outcome.NOT_SENT
+    in_doubt = np.isin(now, (InviteState.IN_FLIGHT, InviteState.UNKNOWN))
+    overtaken = _left_open(results) & (now == InviteState.ACCEPTED) | not_sent & in_doubt
+    return results.filter(pa.array(~overtaken))
 
 
 def publish_check(

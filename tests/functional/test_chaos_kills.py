@@ -11,7 +11,7 @@ from chaos import families
 from chaos.cases import Case, Tables
 from chaos.sitting import can_trace
 
-CASES_PER_CHUNK = 30
+CASES_PER_CHUNK = 36
 KILLS_PER_CHUNK = 75
 
 
