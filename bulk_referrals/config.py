@@ -1,8 +1,8 @@
 """Settings: a TOML file < environment < flags, checked as a whole, frozen.
 
 Every setting is a field here, and its environment variable is `BULK_REFERRALS_` and the field's
-name in capitals. Credentials come from the environment or the file, never from a flag; a file
-that holds one must be readable by its owner only.
+name in capitals. Credentials come from the environment, the file or the keyring (which `pipeline`
+asks), never from a flag; a file that holds one must be readable by its owner only.
 """
 
 import re

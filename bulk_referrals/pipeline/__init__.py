@@ -13,6 +13,7 @@ from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
 from bulk_referrals.errors import UsageError
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
+from bulk_referrals.pipeline.credentials import with_credentials
 from bulk_referrals.pipeline.preparing import prepare
 from bulk_referrals.pipeline.publishing import (
     UNFINISHED,
@@ -81,6 +82,7 @@ def run(
         require_connection,
     )
 
+    settings = with_credentials(settings, sandbox=sandbox)
     require_connection(settings, sandbox=sandbox)
     if sandbox and "rate" not in settings.model_fields_set:
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
@@ -127,6 +129,7 @@ def resume(
         record = _unfinished(ledger, run_id)
         own = {name: v for name, v in record.settings.items() if name not in _NOT_RESUMED}
         settings = load_settings(config, {**own, "ledger": outer.ledger, **flags})
+        settings = with_credentials(settings, sandbox=record.target == SANDBOX_TARGET)
         require_connection(settings, sandbox=record.target == SANDBOX_TARGET)
         for sentence in _changed_sources(record):
             watch.notice(sentence)

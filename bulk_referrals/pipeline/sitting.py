@@ -122,7 +122,8 @@ def require_connection(settings: Settings, *, sandbox: bool) -> None:
     if not (basic or oauth):
         message = (
             "There are no credentials. Set BULK_REFERRALS_USERNAME and BULK_REFERRALS_PASSWORD, "
-            "or BULK_REFERRALS_CLIENT_KEY and BULK_REFERRALS_CLIENT_SECRET."
+            "or BULK_REFERRALS_CLIENT_KEY and BULK_REFERRALS_CLIENT_SECRET, or keep them in the "
+            "keyring under the service bulk-referrals."
         )
         raise UsageError(message)
 
