@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bulk_referrals.model import RunReport
-from bulk_referrals.reporter.annotated import annotated
+from bulk_referrals.reporter.annotation import annotated
 from bulk_referrals.reporter.delimited import write_delimited
 from bulk_referrals.reporter.files import private_folder, replacing
 from bulk_referrals.reporter.lines import result_lines

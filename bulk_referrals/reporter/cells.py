@@ -35,6 +35,7 @@ _ENTITIES: Final = (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"))
 # Octets that can begin something to escape; 0xEF leads U+FFFE and U+FFFF.
 _SUSPECT: Final = np.isin(np.arange(256), [*range(0x20), *b"&<>_\xef"])
 _WHITE: Final = np.isin(np.arange(256), [*b" \t\n\r"])
+_BREAKS: Final = np.isin(np.arange(256), [*b"\t\n\r"])
 
 # One octet of text becomes seven at most ("_x0001_"), and Arrow's text holds 2**31 together.
 _MOST_OCTETS: Final = 2**31 // 16
@@ -109,6 +110,20 @@ def octets_of(texts: pa.Array) -> Octets:
         return np.empty(0, np.uint8)
     size = int(offsets[-1] - offsets[0])
     return np.frombuffer(texts.buffers()[2], np.uint8, size, int(offsets[0]))
+
+
+def _keeps_white(texts: pa.Array) -> bool:
+    """Say whether some text has white space that an XML reader might not keep."""
+    octets = octets_of(texts)
+    if not _WHITE[octets].any():
+        return False
+    if _BREAKS[octets].any():
+        return True
+    bounds = np.frombuffer(texts.buffers()[1], np.int32, len(texts) + 1, texts.offset * 4)
+    bounds = bounds - bounds[0]
+    filled = bounds[:-1] < bounds[1:]
+    firsts, lasts = octets[bounds[:-1][filled]], octets[bounds[1:][filled] - 1]
+    return bool(_WHITE[firsts].any() or _WHITE[lasts].any())
 
 
 class RowsXml:
@@ -224,7 +239,7 @@ class _Cells:
         if self.kind == "s":
             return '" t="s"><v>', values.dictionary.take(values.indices), "</v></c>"
         texts = values.cast(pa.string())
-        keep = ' xml:space="preserve"' if _WHITE[octets_of(texts)].any() else ""
+        keep = ' xml:space="preserve"' if _keeps_white(texts) else ""
         return f'" t="inlineStr"><is><t{keep}>', escaped(texts), "</t></is></c>"
 
 

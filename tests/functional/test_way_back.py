@@ -14,6 +14,8 @@ from openpyxl.worksheet.worksheet import Worksheet
 from typer.testing import CliRunner
 
 from bulk_referrals.cli import app
+from bulk_referrals.reporter import annotation
+from bulk_referrals.workbooks.sheets import Limits
 
 SAMPLE = Path(__file__).parents[2] / "sample_data"
 HEADER = ("Referrer mobile", "Campaign token", "Referral code", "Friend's mobile", "Name")
@@ -173,3 +175,31 @@ def test_the_sample_comes_back_annotated_sheet_by_sheet(place: Path) -> None:
     amiss = first["outcomes"]["rejected"] + first["outcomes"]["failed"]
     assert amiss - 5 < len(ours) <= amiss  # two faults of one cell share a comment
     assert {c.value for sheet in book for c in sheet[1]} >= {c.value for c in own.worksheets[0][1]}
+
+
+def test_text_under_the_name_of_a_workbook_is_no_workbook(place: Path) -> None:
+    delimited(place / "launch.xlsx")
+    first = run("launch.xlsx")
+    assert not [name for name in first["outputs"] if name.startswith("annotated")]
+    assert not [notice for notice in first["notices"] if "annotated" in notice]
+
+
+def test_a_long_workbook_is_not_annotated(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(annotation, "MOST_ROWS", 2)
+    workbook(place / "launch.xlsx")
+    first = run("launch.xlsx")
+    assert not [name for name in first["outputs"] if name.startswith("annotated")]
+
+
+def test_a_report_does_not_fail_over_a_copy_that_cannot_be_made(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(annotation, "_LIMITS", Limits(memory_bytes=2 << 30, time_s=0.01))
+    workbook(place / "launch.xlsx")
+    first = run("launch.xlsx")
+    assert "annotated.xlsx" not in first["outputs"]
+    assert Path(first["outputs"]["report.xlsx"]).exists()
+    assert first["notices"][-1] == (
+        "launch.xlsx: no annotated copy was made, since reading the workbook takes longer than "
+        "0.01 s."
+    )

@@ -47,7 +47,7 @@ def annotated(report: RunReport) -> tuple[dict[str, Callable[[Path], None]], tup
     notices: list[str] = []
     for index, source in enumerate(report.sources):
         chosen = [place for place in sorted(amiss) if report.tables[place].source == index]
-        if not chosen or not _is_candidate(source):
+        if not chosen or report.tables[chosen[0]].delimiter or not _is_candidate(source):
             continue
         try:
             number = f"_{len(files) + 1}" if files else ""
