@@ -12,6 +12,7 @@ from typing import Annotated, Final
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from bulk_referrals.contacts.numbering import split_code
 from bulk_referrals.exchange import Answer, Invite, Levels, Part, ReadBack, Status
 from bulk_referrals.model import ReferralType
 
@@ -227,10 +228,14 @@ def _same_referrer(part: Part, customer: _Customer) -> bool:
 
 
 def same_mobile(one: str, other: str) -> bool:
-    """Tell whether two spellings are one mobile: equal digits, or one the tail of the other."""
+    """Tell whether two spellings are one mobile: equal digits, but for a calling code.
+
+    What one has more must be a calling code, and not just any digits: +91 7999836416 ends in the
+    digits of +1 799 983 6416, and is another mobile.
+    """
     left, right = (_digits(text) for text in (one, other))
     shorter, longer = sorted((left, right), key=len)
-    return len(shorter) >= _DIGITS_MATCHED and longer.endswith(shorter)
+    return len(shorter) >= _DIGITS_MATCHED and shorter in {longer, split_code(longer)[1]}
 
 
 def _digits(text: str) -> str:

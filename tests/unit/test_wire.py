@@ -355,6 +355,7 @@ def test_a_read_back_with_nobody_invited_lists_nobody(empty: object) -> None:
         ("MOBILE", "+91 98000 00001", "919800000001", True),
         ("MOBILE", "919800000002", "919800000001", False),
         ("MOBILE", "000001", "919800000001", False),
+        ("MOBILE", "+1 799 983 6416", "917999836416", False),  # the tail, but "9" is no code
         ("EMAIL", "Asha@Example.com", "asha@example.com", True),
         ("EMAIL", "asha@example.co", "asha@example.com", False),
     ],
