@@ -142,8 +142,9 @@ def many_sheets() -> bytes:
     return saved(made)
 
 
-def climbing_name() -> bytes:
-    return replaced(b'name="S"', b'name="../../../climbs"', part="xl/workbook.xml")
+def sheet_named(name: str) -> bytes:
+    new = f'name="{name}"'.encode()
+    return replaced(b'name="S"', new, part="xl/workbook.xml", content=invitees("98-76"))
 
 
 def error_cell() -> bytes:
@@ -186,7 +187,12 @@ BOOKS = (
     refused("torn.xlsx", lambda: book()[:-400], "damaged, cut short"),
     refused("empty_book.xlsx", lambda: saved(openpyxl.Workbook()), "holds no rows"),
     Case(file="many_sheets.xlsx", content=many_sheets, rows=(2, 3), hostile=True),
-    Case(file="climbing_sheet.xlsx", content=climbing_name, rows=(2, 3)),
+    Case(file="climbing_sheet.xlsx", content=partial(sheet_named, "../../../climbs"),
+         exit_code=1, rows=(2,), codes={2: "1701"}),
+    Case(file="live_sheet.xlsx", content=partial(sheet_named, "=1+1&lt;script&gt;&#9;'[]:*?"),
+         exit_code=1, rows=(2,), codes={2: "1701"}),
+    Case(file="endless_sheet_name.xlsx", content=partial(sheet_named, "n" * 5000), exit_code=1,
+         rows=(2,), codes={2: "1701"}),
     Case(file="hidden_and_merged.xlsx", content=partial(book, change=hide), rows=(2, 3),
          says="1 hidden row and 1 hidden column"),
     Case(file="numbers.xlsx", exit_code=1, rows=(2, 3, 4, 5, 6, 7),
