@@ -77,8 +77,9 @@ def moment(text: str) -> datetime | None:
 
 
 def read(path: Path) -> pd.DataFrame:
-    reader = pd.read_excel if path.suffix == ".xlsx" else pd.read_csv
-    return reader(path, dtype=str, keep_default_na=False)
+    if path.suffix == ".xlsx":
+        return pd.read_excel(path, dtype=str, keep_default_na=False, engine="openpyxl")
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def check_row(

@@ -15,6 +15,7 @@ exact text takes one apostrophe from every cell that matches `DEFUSED`.
 from collections.abc import Sequence
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -26,7 +27,8 @@ _KEY: Final = r"^(?P<run>\d{8}T\d{6}-[0-9a-f]{4}):\d+:\d+$"
 _LIVE: Final = "=+\\-@\t\r\n＝＋－＠"  # noqa: RUF001 - the fullwidth forms are meant
 _TO_DEFUSE: Final = f"^'*[{_LIVE}]"
 DEFUSED: Final = f"^'+[{_LIVE}]"
-_BEGINNINGS: Final = pa.array([*_LIVE.replace("\\", ""), "'"])
+# The octets with which these and the apostrophe begin; 0xEF leads the fullwidth forms.
+_SUSPECT: Final = np.isin(np.arange(256), [*b"=+-@\t\r\n'\xef"])
 
 
 def own_columns(header: Sequence[str]) -> dict[str, int]:
@@ -59,11 +61,20 @@ def runs_of(keys: pa.ChunkedArray) -> tuple[str, ...]:
 
 def defused(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return the texts with an apostrophe before each that a spreadsheet might run."""
-    first = pc.utf8_slice_codeunits(texts, 0, 1)
-    if not pc.any(pc.is_in(first, value_set=_BEGINNINGS)).as_py():
+    if not any(_SUSPECT[_first_octets(chunk)].any() for chunk in texts.chunks):
         return texts
     live = pc.match_substring_regex(texts, _TO_DEFUSE)
     return pc.if_else(live, pc.binary_join_element_wise("'", texts, ""), texts)
+
+
+def _first_octets(texts: pa.StringArray) -> np.ndarray:
+    """Return the first octet of each text that has one, without a text per cell."""
+    _, offsets, content = texts.buffers()
+    if content is None:
+        return np.empty(0, np.uint8)
+    bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
+    filled: np.ndarray = np.frombuffer(content, np.uint8)[bounds[:-1][bounds[:-1] < bounds[1:]]]
+    return filled
 
 
 def restored(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -9,20 +9,9 @@ The to-fix file is for a spreadsheet and has the mark, without which Excel misre
 import codecs
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from bulk_referrals.wayback import defused
-
-
-def _first_octets(texts: pa.StringArray) -> np.ndarray:
-    """Return the first octet of each text that has one, without a text per cell."""
-    _, offsets, content = texts.buffers()
-    if content is None:
-        return np.empty(0, np.uint8)
-    bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
-    filled: np.ndarray = np.frombuffer(content, np.uint8)[bounds[:-1][bounds[:-1] < bounds[1:]]]
-    return filled
 
 
 def write_delimited(
