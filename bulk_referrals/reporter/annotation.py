@@ -6,11 +6,8 @@ over it. Foreign workbooks are opened in the process that the room `workbooks` b
 """
 
 import hashlib
-import io
 import re
-import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -51,7 +48,7 @@ def annotated(report: RunReport) -> tuple[dict[str, Callable[[Path], None]], tup
             continue
         try:
             number = f"_{len(files) + 1}" if files else ""
-            name = f"annotated{number}{Path(source.path).suffix.lower()}"
+            name = f"annotated{number}.xlsx"
             files[name] = partial(_put, _annotated(report, source, chosen))
             notices.append(
                 f"{name} is {Path(source.path).name} with the cells to correct coloured and "
@@ -86,17 +83,10 @@ def _annotated(report: RunReport, source: Source, tables: list[int]) -> bytes:
         problem = "the file has changed since it was read"
         raise InputError(source.path, problem, advice="Run it again.")
     asked = {
-        "macros": _has_macros(content),
         "heading": ROW_KEY,
         "sheets": [_sheet(report, index) for index in tables],
     }
     return annotate_workbook(source.path, content, asked, _LIMITS)
-
-
-def _has_macros(content: bytes) -> bool:
-    with suppress(zipfile.BadZipFile), zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return "xl/vbaProject.bin" in archive.namelist()
-    return False
 
 
 def _sheet(report: RunReport, index: int) -> dict[str, Any]:

@@ -1,8 +1,9 @@
 """The author's own workbook again, some of its cells coloured and commented; in the child.
 
-openpyxl keeps formulas, formats, widths, filters, validations and macros. What it does not know is
-lost (shapes, pictures where Pillow is missing), and so are the values that formulas had: the
-spreadsheet that opens the workbook calculates them anew.
+openpyxl keeps formats, widths, filters and validations. A formula is replaced by the value that it
+had: nothing that we write is live, and the copy reads as its author saw it, with no spreadsheet to
+calculate it anew. Macros and links to other files are left out for the same reason, and what
+openpyxl does not know is lost (shapes, pictures where Pillow is missing).
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,9 +21,9 @@ def annotate(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[
 
     Args:
         content: the workbook, XLSX or XLSM.
-        asked: `macros`, whether it has any; `heading`, of the hidden column of keys; and
-            `sheets`: for each `name`, `header_row` (from 1), `header` (the names in it) and
-            `notes`: row (from 1), column (index into `header`), colour ("RRGGBB"), text, key.
+        asked: `heading`, of the hidden column of keys; and `sheets`: for each `name`,
+            `header_row` (from 1), `header` (the names in it) and `notes`: row (from 1), column
+            (index into `header`), colour ("RRGGBB"), text, key.
         rows: where the workbook goes.
 
     Returns:
@@ -30,10 +31,9 @@ def annotate(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[
     """
     from openpyxl import load_workbook  # noqa: PLC0415 - seldom needed
 
-    book = load_workbook(BytesIO(content), keep_vba=asked["macros"])
+    book = load_workbook(BytesIO(content), data_only=True, keep_vba=False, keep_links=False)
     for sheet in asked["sheets"]:
         _annotate(book[sheet["name"]], sheet, asked["heading"])
-    book.calculation.fullCalcOnLoad = True
     book.save(rows)
     return {"notes": sum(len(sheet["notes"]) for sheet in asked["sheets"])}
 

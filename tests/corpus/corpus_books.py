@@ -207,7 +207,7 @@ BOOKS = (
          codes={2: "date-in-cell", 3: "date-in-cell", 4: "1701"}),
     Case(file="text_like_a_formula.xlsx", exit_code=1, rows=(2,), codes={2: "1701"},
          content=lambda: replaced(b"BAD", b"=1+1", content=invitees("BAD"))),
-    Case(file="never_calculated.xlsx", exit_code=1, has_formulas=True, rows=(2, 3),
+    Case(file="never_calculated.xlsx", exit_code=1, rows=(2, 3),
          codes={2: "no-value"},
          content=lambda: invitees("=A2", GOOD[1])),
     Case(file="error_cell.xlsx", exit_code=1, rows=(2, 3), codes={2: "error-cell"},

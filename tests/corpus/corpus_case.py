@@ -26,7 +26,6 @@ class Case:
         rows: the numbers of its rows that are rows of invites, each with a result.
         codes: row -> the code of its result, for those that have one.
         says: part of what is said on standard error.
-        has_formulas: its author's own; their workbook, annotated, keeps them.
         hostile: run in a process of its own, whose time and memory are measured.
     """
 
@@ -36,7 +35,6 @@ class Case:
     rows: tuple[int, ...] = (2,)
     codes: Mapping[int, str] = field(default_factory=dict)
     says: str = ""
-    has_formulas: bool = False
     hostile: bool = False
 
 

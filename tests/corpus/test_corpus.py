@@ -106,7 +106,7 @@ def conserved(case: Case, manifest: dict[str, Any], folder: Path) -> None:
     assert {row: codes[row] for row in case.codes} == dict(case.codes)
     assert {each.name for each in folder.iterdir()} == {"in", "reports"}
     for path in (folder / "reports").rglob("*"):
-        if path.is_file() and not (case.has_formulas and path.name.startswith("annotated")):
+        if path.is_file():
             INERT[path.suffix](path)
 
 

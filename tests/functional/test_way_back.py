@@ -3,12 +3,14 @@
 import csv
 import json
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
 import pytest
+import xlsxwriter
 from openpyxl.styles import Font
 from openpyxl.worksheet.worksheet import Worksheet
 from typer.testing import CliRunner
@@ -128,7 +130,6 @@ def test_the_authors_own_workbook_comes_back_with_its_faults_marked(place: Path)
     path = Path(first["outputs"]["annotated.xlsx"])
     sheet = openpyxl.load_workbook(path)["Delhi"]
     assert sheet["A1"].value == "Our launch"
-    assert sheet["C1"].value == "=1+1"
     assert sheet["B3"].font.bold
     marked = [cell for row in sheet.iter_rows() for cell in row if cell.comment]
     assert [cell.coordinate for cell in marked] == ["D4", "D5"]
@@ -145,6 +146,27 @@ def test_the_authors_own_workbook_comes_back_with_its_faults_marked(place: Path)
     found = {name: number for name, number in second["outcomes"].items() if number}
     assert found == {"accepted": 1, "already_sent": 1}
     assert second["corrects"] == [first["run_id"]]
+
+
+def test_the_marked_workbook_holds_values_where_its_author_had_formulas(place: Path) -> None:
+    with xlsxwriter.Workbook(place / "launch.xlsx") as book:
+        sheet = book.add_worksheet("Delhi")
+        for index, row in enumerate((HEADER, GOOD, BAD)):
+            for column, cell in enumerate(row):
+                sheet.write_string(index, column, cell)
+        sheet.write_formula(1, 3, '="9198"&"12345678"', value="919812345678")
+        sheet.write_formula(2, 4, '=HYPERLINK("https://example.com","Ravi")', value="Ravi")
+    first = run("launch.xlsx")
+    path = Path(first["outputs"]["annotated.xlsx"])
+    sheet = openpyxl.load_workbook(path)["Delhi"]
+    assert [cell.value for cell in sheet[2][:5]] == [*GOOD[:4], "=Asha & Sons"]
+    assert sheet["E3"].value == "Ravi"
+    with zipfile.ZipFile(path) as archive:
+        assert not any(b"<f>" in archive.read(name) for name in archive.namelist())
+    assert {name: n for name, n in run(str(path))["outcomes"].items() if n} == {
+        "already_sent": 1,
+        "rejected": 1,
+    }
 
 
 def test_a_workbook_that_has_changed_since_is_not_annotated(place: Path) -> None:
