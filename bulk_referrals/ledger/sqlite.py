@@ -59,6 +59,7 @@ _APPLICATION_ID: Final = 0x42524546  # "BREF": tells our file from another SQLit
 _LINES_PER_PART: Final = 200_000
 _KEYS_PER_QUERY: Final = 500
 _BUSY_TIMEOUT_S: Final = 10.0
+_MAKING_TIMEOUT_S: Final = 10.0
 _RECORD: Final = TypeAdapter(RunRecord)
 
 _BEGIN_INVITE: Final = f"""
@@ -100,7 +101,8 @@ class SqliteLedger:
             )
         try:
             # Turning a file into a ledger is for one process at a time: SQLite does not wait then.
-            alone = nullcontext() if self._is_made() else self.lock(wait_s=_BUSY_TIMEOUT_S)
+            # Its lock is not the runs' own: whoever came second would wait for a whole run.
+            alone = nullcontext() if self._is_made() else self._alone("new", _MAKING_TIMEOUT_S)
             with self._translated(), alone:
                 self._migrate()
         except LedgerError:
@@ -117,8 +119,13 @@ class SqliteLedger:
     @contextmanager
     def lock(self, *, wait_s: float) -> Iterator[None]:
         """Hold the ledger for one run, by a file lock beside it."""
+        with self._alone("lock", wait_s):
+            yield
+
+    @contextmanager
+    def _alone(self, purpose: str, wait_s: float) -> Iterator[None]:
         # Resolved: by whatever link the ledger is named, it is one ledger.
-        lock = FileLock(f"{self._path.resolve()}.lock", mode=0o600)
+        lock = FileLock(f"{self._path.resolve()}.{purpose}", mode=0o600)
         try:
             with lock.acquire(timeout=wait_s):
                 yield

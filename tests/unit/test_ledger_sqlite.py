@@ -12,6 +12,7 @@ from threading import Barrier
 
 import pyarrow as pa
 import pytest
+from filelock import FileLock
 
 from bulk_referrals.errors import LedgerError
 from bulk_referrals.ledger import Intent, InviteState, LineResult, Result, RunRecord
@@ -63,6 +64,13 @@ def test_a_folder_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
     tmp_path.chmod(0o755)
     with opened(tmp_path / "ledger.sqlite3"):
         assert mode(tmp_path) == 0o755
+
+
+def test_a_new_ledger_is_opened_while_whoever_made_it_first_is_running(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    whoever = FileLock(f"{path}.lock")  # it was ahead of us by a moment
+    with whoever, opened(path) as ledger:
+        assert ledger.runs() == []
 
 
 def test_every_commit_is_on_disk(tmp_path: Path) -> None:
