@@ -3,6 +3,7 @@
 BulkReferralsError
 ├── UsageError              wrong flags, settings or credentials; nothing was sent (exit 2)
 │   └── InputError          a source that cannot be read as it stands (exit 2)
+│       └── NothingToDoError  no file, no row, or nothing new (exit 2; 0 where that is allowed)
 ├── StoppedError            the run ended after it began to send; it can be gone on with (exit 3)
 ├── LedgerError             the ledger cannot be opened, read or written
 │   └── LedgerBusyError     another run holds the ledger
@@ -41,6 +42,10 @@ class InputError(UsageError):
         place = f"{path} [{sheet}]" if sheet else path
         fact = f"; found {found}" if found else ""
         super().__init__(f"{place}: {problem}{fact}. {advice}")
+
+
+class NothingToDoError(InputError):
+    """There is nothing to read: no file, no row, or nothing that is new; nothing was sent."""
 
 
 class StoppedError(BulkReferralsError):
