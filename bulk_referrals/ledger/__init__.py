@@ -3,6 +3,9 @@
 from pathlib import Path
 
 from bulk_referrals.ledger.port import (
+    BY_WEIGHT,
+    CODES,
+    INVITES,
     Entry,
     Intent,
     InviteKeys,
@@ -10,11 +13,15 @@ from bulk_referrals.ledger.port import (
     InviteState,
     Ledger,
     LineResult,
+    Merged,
     Result,
     RunRecord,
 )
 
 __all__ = [
+    "BY_WEIGHT",
+    "CODES",
+    "INVITES",
     "Entry",
     "Intent",
     "InviteKeys",
@@ -22,6 +29,7 @@ __all__ = [
     "InviteState",
     "Ledger",
     "LineResult",
+    "Merged",
     "Result",
     "RunRecord",
     "open_ledger",

@@ -6,11 +6,16 @@ which is read back before anything else happens to it.
 
 A ledger holds no contact in its tables: an invite is a keyed hash (see `InviteKeys`). The rows
 themselves, which the report needs, are kept as frames (Arrow, compressed), apart, so that they
-can be deleted without forgetting what was sent.
+can be forgotten without forgetting what was sent. Only a result's message, the API's own words,
+might quote a contact: results are forgotten with the frames.
+
+Keys can move to another ledger: `every_invite` and `every_code` give them out as `INVITES` and
+`CODES`, and `merge` takes them in. They mean something only beside the secret they were made
+with.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +27,13 @@ import pyarrow as pa
 from bulk_referrals.model import Outcome, RequestFigures, RunState, Source, SourceTable
 
 _SEPARATOR: Final = "\x1f"  # cannot stand in a normalised contact, a token or a host
+KEY_BYTES: Final = 16
+_KEY: Final = pa.binary(KEY_BYTES)
+
+INVITES: Final = pa.schema([
+    ("key", _KEY), ("state", pa.int8()), ("run_id", pa.string()), ("attempts", pa.int32()),
+])  # fmt: skip
+CODES: Final = pa.schema([("key", _KEY), ("code", pa.string())])
 
 
 class InviteState(IntEnum):
@@ -31,6 +43,15 @@ class InviteState(IntEnum):
     UNKNOWN = 2  # its answer was lost, and reading back has not settled it
     ACCEPTED = 3  # the API took it: never sent again
     REFUSED = 4  # the API refused or did not process it: may be sent again
+
+
+# Where two ledgers tell differently of one invite, the later in this order holds.
+BY_WEIGHT: Final = (
+    InviteState.REFUSED,
+    InviteState.IN_FLIGHT,
+    InviteState.UNKNOWN,
+    InviteState.ACCEPTED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,6 +156,8 @@ class RunRecord:
         notices: sentences that the user should see.
         requests: what went over the wire, over all its sittings.
         outcomes: rows by outcome, once known.
+        pruned_at: aware, UTC; when its rows and results were forgotten, or left behind in another
+            ledger; None while they are kept.
     """
 
     run_id: str
@@ -153,6 +176,24 @@ class RunRecord:
     notices: tuple[str, ...] = ()
     requests: RequestFigures = field(default_factory=RequestFigures)
     outcomes: dict[str, int] = field(default_factory=dict)
+    pruned_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """What taking in the keys of another ledger has come to.
+
+    Attributes:
+        invites: taken in that were not known here.
+        changed: known here, and now in the weightier state that the other ledger told of.
+        runs: taken in that were not known here.
+        codes: referral codes taken in that were not known here.
+    """
+
+    invites: int = 0
+    changed: int = 0
+    runs: int = 0
+    codes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,8 +212,18 @@ class InviteKeys:
         All five are canonical; BLAKE2b, keyed with the ledger's secret, so that a ledger which
         has shed its contacts cannot be searched for them.
         """
-        text = _SEPARATOR.join((organisation, token, referrer, kind, invitee))
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self.secret).digest()
+        return self._hash(organisation, token, referrer, kind, invitee)
+
+    def code_key(self, organisation: str, token: str, referrer: str) -> bytes:
+        """Return 16 bytes for the referral code of (organisation, campaign token, referrer).
+
+        All three are canonical. Three parts are never five: it is no invite's key.
+        """
+        return self._hash(organisation, token, referrer)
+
+    def _hash(self, *parts: str) -> bytes:
+        text = _SEPARATOR.join(parts).encode()
+        return hashlib.blake2b(text, digest_size=KEY_BYTES, key=self.secret).digest()
 
 
 class Ledger(Protocol):
@@ -206,9 +257,6 @@ class Ledger(Protocol):
     def runs(self) -> list[RunRecord]:
         """Return all runs, the oldest first."""
 
-    def save_frame(self, run_id: str, name: str, table: pa.Table) -> None:
-        """Keep a table for a run, in place of one of the same name."""
-
     def load_frame(self, run_id: str, name: str) -> pa.Table | None:
         """Return a kept table, or None."""
 
@@ -234,6 +282,54 @@ class Ledger(Protocol):
 
     def last_request(self, run_id: str) -> int:
         """Return the highest request number of a run; 0 when it has sent nothing."""
+
+    def codes(self, keys: Iterable[bytes]) -> dict[bytes, str]:
+        """Return the referral codes kept under these keys (`InviteKeys.code_key`)."""
+
+    def save_codes(self, codes: Mapping[bytes, str]) -> None:
+        """Keep referral codes, in place of those under the same keys: all of them, or none."""
+
+    def forget(self, run: RunRecord) -> None:
+        """Replace a run's record, and delete its frames, results and requests: all, or nothing.
+
+        Its invites stay, so that nothing is sent twice.
+        """
+
+    def compact(self) -> None:
+        """Leave nothing of what was forgotten in the store's files, as far as the store can.
+
+        Disk space is given back. Called with the ledger held, and outside any other use.
+        """
+
+    def every_invite(self) -> Iterator[pa.RecordBatch]:
+        """Yield all invites as `INVITES`, in the order of their keys, in bounded memory."""
+
+    def every_code(self) -> Iterator[pa.RecordBatch]:
+        """Yield all referral codes as `CODES`, in the order of their keys, in bounded memory."""
+
+    def merge(
+        self,
+        secret: bytes,
+        runs: Iterable[RunRecord],
+        invites: Iterable[pa.RecordBatch],
+        codes: Iterable[pa.RecordBatch],
+    ) -> Merged:
+        """Take in the keys of another ledger: all of them, or none, in bounded memory.
+
+        A ledger that holds neither an invite nor a code takes the secret too. Of an invite known
+        to both, the weightier state holds (`BY_WEIGHT`), and ours where they are the same; runs
+        and codes known here stay as they are.
+
+        Args:
+            secret: that the keys were made with.
+            runs: the runs that the invites name; what is known here may be named too.
+            invites: as `INVITES`.
+            codes: as `CODES`.
+
+        Raises:
+            LedgerError: keys are held here that another secret made, or an invite names a run
+                that is not known. What an iterable raises passes through; nothing is taken in.
+        """
 
     def close(self) -> None:
         """Let go of the store."""

@@ -1,66 +1,35 @@
 """The ledger in one SQLite file: WAL, synchronous=FULL, one durable transaction per batch."""
 
-import os
-import secrets
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
-from filelock import FileLock, Timeout
-from pydantic import TypeAdapter
 
-from bulk_referrals.errors import LedgerBusyError, LedgerError
+from bulk_referrals.errors import LedgerError
+from bulk_referrals.ledger import sqlite_moving as moving
+from bulk_referrals.ledger.packing import (
+    LINES_PER_PART,
+    packed,
+    run_as_json,
+    run_from_json,
+    unpacked,
+)
 from bulk_referrals.ledger.port import (
     Entry,
     Intent,
     InviteKeys,
     InviteRecord,
     InviteState,
+    Merged,
     Result,
     RunRecord,
 )
+from bulk_referrals.ledger.sqlite_file import SqliteFile
 
-# Each script takes the ledger from the version of its index to the next. Never change one that
-# has been released: add another.
-_MIGRATIONS: Final = (
-    """
-    CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
-    CREATE TABLE runs (
-        run INTEGER PRIMARY KEY, run_id TEXT NOT NULL UNIQUE, record TEXT NOT NULL
-    );
-    CREATE TABLE frames (
-        run INTEGER NOT NULL, name TEXT NOT NULL, part INTEGER NOT NULL, ipc BLOB NOT NULL,
-        PRIMARY KEY (run, name, part)
-    );
-    CREATE TABLE invites (
-        key BLOB PRIMARY KEY, state INTEGER NOT NULL, run INTEGER NOT NULL,
-        attempts INTEGER NOT NULL
-    ) WITHOUT ROWID;
-    CREATE TABLE requests (
-        run INTEGER NOT NULL, request INTEGER NOT NULL, attempt INTEGER NOT NULL,
-        invites INTEGER NOT NULL, sent_at REAL NOT NULL, answered_at REAL,
-        http_status INTEGER, code TEXT, request_id TEXT,
-        PRIMARY KEY (run, request)
-    ) WITHOUT ROWID;
-    CREATE TABLE results (
-        run INTEGER NOT NULL, line INTEGER NOT NULL, outcome TEXT NOT NULL, code TEXT NOT NULL,
-        message TEXT NOT NULL, attempts INTEGER NOT NULL, sent_at TEXT, request_id TEXT NOT NULL,
-        PRIMARY KEY (run, line)
-    ) WITHOUT ROWID;
-    """,
-)
-
-_APPLICATION_ID: Final = 0x42524546  # "BREF": tells our file from another SQLite database
-_LINES_PER_PART: Final = 200_000
 _KEYS_PER_QUERY: Final = 500
-_BUSY_TIMEOUT_S: Final = 10.0
-_MAKING_TIMEOUT_S: Final = 10.0
-_RECORD: Final = TypeAdapter(RunRecord)
 
 _BEGIN_INVITE: Final = f"""
     INSERT INTO invites (key, state, run, attempts) VALUES (?, {InviteState.IN_FLIGHT:d}, ?, ?)
@@ -74,40 +43,14 @@ _SETTLE_INVITE: Final = f"""
 _INVITES: Final = (
     "SELECT key, state, run_id, attempts FROM invites JOIN runs USING (run) WHERE key IN ({marks})"
 )
+_CODES: Final = "SELECT key, code FROM codes WHERE key IN ({marks})"
 
 
-class SqliteLedger:
-    """The port's SQLite store; one connection, used by one thread at a time.
-
-    Args:
-        path: the file; made with mode 0600 in a folder of mode 0700 where there is none.
-
-    Raises:
-        LedgerError: it cannot be opened, is not a ledger, or is of a newer version.
-    """
+class SqliteLedger(SqliteFile):
+    """The port's SQLite store; one connection, used by one thread at a time."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            _sync_folder(path.parent)
-        except OSError as error:
-            message = f"{path}: the ledger cannot be opened ({error.strerror}). Check the path."
-            raise LedgerError(message) from error
-        with self._translated():
-            self._db = sqlite3.connect(
-                path, timeout=_BUSY_TIMEOUT_S, isolation_level=None, check_same_thread=False
-            )
-        try:
-            # Turning a file into a ledger is for one process at a time: SQLite does not wait then.
-            # Its lock is not the runs' own: whoever came second would wait for a whole run.
-            alone = nullcontext() if self._is_made() else self._alone("new", _MAKING_TIMEOUT_S)
-            with self._translated(), alone:
-                self._migrate()
-        except LedgerError:
-            self._db.close()
-            raise
+        super().__init__(path)
         self._run_numbers: dict[str, int] = {}
 
     def keys(self) -> InviteKeys:
@@ -116,31 +59,11 @@ class SqliteLedger:
             (secret,) = self._db.execute("SELECT value FROM meta WHERE name = 'secret'").fetchone()
         return InviteKeys(secret=secret)
 
-    @contextmanager
-    def lock(self, *, wait_s: float) -> Iterator[None]:
-        """Hold the ledger for one run, by a file lock beside it."""
-        with self._alone("lock", wait_s):
-            yield
-
-    @contextmanager
-    def _alone(self, purpose: str, wait_s: float) -> Iterator[None]:
-        # Resolved: by whatever link the ledger is named, it is one ledger.
-        lock = FileLock(f"{self._path.resolve()}.{purpose}", mode=0o600)
-        try:
-            with lock.acquire(timeout=wait_s):
-                yield
-        except Timeout as error:
-            message = (
-                f"{self._path}: another run is using this ledger. "
-                "Wait for it to end, or give --wait SECONDS."
-            )
-            raise LedgerBusyError(message) from error
-
     def begin(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
         """Add a run and its frames, before anything of it is sent: all of it, or none."""
         with self._transaction():
             added = self._db.execute(
-                "INSERT INTO runs (run_id, record) VALUES (?, ?)", (run.run_id, _json(run))
+                "INSERT INTO runs (run_id, record) VALUES (?, ?)", (run.run_id, run_as_json(run))
             )
             for name, table in (frames or {}).items():
                 self._put_frame(added.lastrowid, name, table)
@@ -149,7 +72,7 @@ class SqliteLedger:
         """Replace a run's record."""
         with self._transaction():
             self._db.execute(
-                "UPDATE runs SET record = ? WHERE run_id = ?", (_json(run), run.run_id)
+                "UPDATE runs SET record = ? WHERE run_id = ?", (run_as_json(run), run.run_id)
             )
 
     def run(self, run_id: str) -> RunRecord | None:
@@ -158,27 +81,20 @@ class SqliteLedger:
             row = self._db.execute(
                 "SELECT record FROM runs WHERE run_id = ?", (run_id,)
             ).fetchone()
-        return _RECORD.validate_json(row[0]) if row else None
+        return run_from_json(row[0]) if row else None
 
     def runs(self) -> list[RunRecord]:
         """Return all runs, the oldest first."""
         with self._translated():
             rows = self._db.execute("SELECT record FROM runs ORDER BY run").fetchall()
-        return [_RECORD.validate_json(row[0]) for row in rows]
-
-    def save_frame(self, run_id: str, name: str, table: pa.Table) -> None:
-        """Keep a table for a run, in place of one of the same name."""
-        number = self._number(run_id)
-        with self._transaction():
-            self._db.execute("DELETE FROM frames WHERE run = ? AND name = ?", (number, name))
-            self._put_frame(number, name, table)
+        return [run_from_json(row[0]) for row in rows]
 
     def _put_frame(self, number: int | None, name: str, table: pa.Table) -> None:
-        starts = range(0, max(table.num_rows, 1), _LINES_PER_PART)
+        starts = range(0, max(table.num_rows, 1), LINES_PER_PART)
         for part, start in enumerate(starts):
             self._db.execute(
                 "INSERT INTO frames (run, name, part, ipc) VALUES (?, ?, ?, ?)",
-                (number, name, part, _to_ipc(table.slice(start, _LINES_PER_PART))),
+                (number, name, part, packed(table.slice(start, LINES_PER_PART))),
             )
 
     def load_frame(self, run_id: str, name: str) -> pa.Table | None:
@@ -188,7 +104,7 @@ class SqliteLedger:
                 "SELECT ipc FROM frames WHERE run = ? AND name = ? ORDER BY part",
                 (self._number(run_id), name),
             ).fetchall()
-        return pa.concat_tables([_from_ipc(ipc) for (ipc,) in rows]) if rows else None
+        return pa.concat_tables([unpacked(ipc) for (ipc,) in rows]) if rows else None
 
     def invites(self, keys: Iterable[bytes]) -> dict[bytes, InviteRecord]:
         """Return what is known of these invites; those never sent are left out."""
@@ -272,7 +188,7 @@ class SqliteLedger:
                 (self._number(run_id),),
             )
             batches = []
-            while rows := cursor.fetchmany(_LINES_PER_PART):
+            while rows := cursor.fetchmany(LINES_PER_PART):
                 columns = zip(*rows, strict=True)
                 arrays = [
                     pa.array(column, field.type)
@@ -290,9 +206,51 @@ class SqliteLedger:
             ).fetchone()
         return int(last)
 
-    def close(self) -> None:
-        """Let go of the file."""
-        self._db.close()
+    def codes(self, keys: Iterable[bytes]) -> dict[bytes, str]:
+        """Return the referral codes kept under these keys."""
+        known: dict[bytes, str] = {}
+        asked = iter(keys)
+        with self._translated():
+            while some := list(islice(asked, _KEYS_PER_QUERY)):
+                query = _CODES.format(marks=",".join("?" * len(some)))
+                known.update(self._db.execute(query, some))
+        return known
+
+    def save_codes(self, codes: Mapping[bytes, str]) -> None:
+        """Keep referral codes, in place of those under the same keys: all of them, or none."""
+        with self._transaction():
+            self._db.executemany("INSERT OR REPLACE INTO codes VALUES (?, ?)", codes.items())
+
+    def forget(self, run: RunRecord) -> None:
+        """Replace a run's record, and delete its frames, results and requests."""
+        number = self._number(run.run_id)
+        with self._transaction():
+            self._db.execute(
+                "UPDATE runs SET record = ? WHERE run = ?", (run_as_json(run), number)
+            )
+            for table in ("frames", "results", "requests"):
+                self._db.execute(f"DELETE FROM {table} WHERE run = ?", (number,))  # noqa: S608 - our own names
+
+    def every_invite(self) -> Iterator[pa.RecordBatch]:
+        """Yield all invites as `INVITES`, in the order of their keys."""
+        with self._translated():
+            yield from moving.every_invite(self._db)
+
+    def every_code(self) -> Iterator[pa.RecordBatch]:
+        """Yield all referral codes as `CODES`, in the order of their keys."""
+        with self._translated():
+            yield from moving.every_code(self._db)
+
+    def merge(
+        self,
+        secret: bytes,
+        runs: Iterable[RunRecord],
+        invites: Iterable[pa.RecordBatch],
+        codes: Iterable[pa.RecordBatch],
+    ) -> Merged:
+        """Take in the keys of another ledger: all of them, or none (see the port)."""
+        with self._transaction():
+            return moving.merge(self._db, self._path, secret, runs, invites, codes)
 
     def _number(self, run_id: str) -> int:
         if run_id not in self._run_numbers:
@@ -306,91 +264,6 @@ class SqliteLedger:
             self._run_numbers[run_id] = int(row[0])
         return self._run_numbers[run_id]
 
-    def _is_made(self) -> bool:
-        """Tell whether the file is in WAL mode already (the SQLite file format, 1.3.4)."""
-        with self._path.open("rb") as stream:
-            return stream.read(20)[18:] == b"\x02\x02"
-
-    def _migrate(self) -> None:
-        (tables,) = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        if tables and application != _APPLICATION_ID:
-            message = f"{self._path}: this is a database, but not a ledger. Give another --ledger."
-            raise LedgerError(message)
-        if version > len(_MIGRATIONS):
-            message = (
-                f"{self._path}: this ledger was written by a newer version of bulk-referrals. "
-                "Upgrade bulk-referrals to use it."
-            )
-            raise LedgerError(message)
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
-        self._db.execute("PRAGMA fullfsync = ON")  # macOS: fsync alone leaves it in the drive
-        with self._transaction():
-            # Read again within the transaction: another process may be opening it too.
-            (version,) = self._db.execute("PRAGMA user_version").fetchone()
-            for script in _MIGRATIONS[version:]:
-                for statement in script.split(";"):
-                    self._db.execute(statement)
-            self._db.execute(f"PRAGMA user_version = {len(_MIGRATIONS)}")
-            self._db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-            self._db.execute(
-                "INSERT OR IGNORE INTO meta VALUES ('secret', ?)", (secrets.token_bytes(32),)
-            )
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        with self._translated():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                raise
-
-    @contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            message = (
-                f"{self._path}: the ledger cannot be used ({error}). "
-                "Check the disk's space and the file's rights, then resume."
-            )
-            raise LedgerError(message) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a new file's name, and that of its folder, as durable as what will be in it."""
-    for each in (folder, folder.parent):
-        with suppress(PermissionError):  # a folder that we may not list is not new, nor ours
-            name = os.open(each, os.O_RDONLY)
-            try:
-                os.fsync(name)
-            finally:
-                os.close(name)
-
-
-def _json(run: RunRecord) -> str:
-    return _RECORD.dump_json(run).decode()
-
 
 def _iso(moment: datetime | None) -> str | None:
     return moment.isoformat(timespec="milliseconds") if moment else None
-
-
-def _to_ipc(table: pa.Table) -> bytes:
-    sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
-    with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
-        writer.write_table(table)
-    ipc: bytes = sink.getvalue().to_pybytes()
-    return ipc
-
-
-def _from_ipc(blob: bytes) -> pa.Table:
-    with pa.ipc.open_stream(blob) as reader:
-        return reader.read_all()

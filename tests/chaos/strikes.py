@@ -136,9 +136,9 @@ def _into_ledger(strikes: Strikes) -> None:
         return original(*args, factory=Traced, **kwargs)
 
     strikes.step("opening the ledger")
-    from bulk_referrals.ledger import sqlite  # noqa: PLC0415 - in the forked child only
+    from bulk_referrals.ledger import sqlite_file  # noqa: PLC0415 - in the forked child only
 
-    put(sqlite, sqlite3=_Module(sqlite3, connect))
+    put(sqlite_file, sqlite3=_Module(sqlite3, connect))
 
 
 class _Module:

@@ -148,7 +148,7 @@ def test_a_run_cannot_begin_twice(ledger: Ledger) -> None:
         lambda ledger: ledger.write("run-9", [intent(1)]),
         lambda ledger: ledger.results("run-9"),
         lambda ledger: ledger.last_request("run-9"),
-        lambda ledger: ledger.save_frame("run-9", "checked", pa.table({})),
+        lambda ledger: ledger.forget(record("run-9")),
         lambda ledger: ledger.load_frame("run-9", "checked"),
     ],
 )
@@ -162,31 +162,25 @@ def test_nothing_can_be_done_for_a_run_that_is_not_there(
 # --- frames
 
 
-def test_a_frame_comes_back_as_it_was(opening: Opening, ledger: Ledger) -> None:
+def test_a_frame_comes_back_as_it_was(opening: Opening) -> None:
     table = pa.table({"name": pa.array(["आशा", None, ""]), "line": pa.array([1, 2, None])})
-    ledger.save_frame("run-1", "checked", table)
+    opening().begin(record("run-1"), {"checked": table})
     assert opening().load_frame("run-1", "checked") == table
-    assert ledger.load_frame("run-1", "original-0") is None
+    assert opening().load_frame("run-1", "original-0") is None
 
 
-def test_a_frame_of_many_rows_comes_back_in_order(ledger: Ledger) -> None:
+def test_a_frame_of_many_rows_comes_back_in_order(opening: Opening) -> None:
     table = pa.table({"line": pa.array(range(450_001))})
-    ledger.save_frame("run-1", "checked", table)
-    loaded = ledger.load_frame("run-1", "checked")
+    opening().begin(record("run-1"), {"checked": table})
+    loaded = opening().load_frame("run-1", "checked")
     assert loaded is not None
     assert loaded.combine_chunks() == table
 
 
-def test_a_frame_without_rows_keeps_its_columns(ledger: Ledger) -> None:
+def test_a_frame_without_rows_keeps_its_columns(opening: Opening) -> None:
     empty = pa.table({"line": pa.array([], pa.int64())})
-    ledger.save_frame("run-1", "checked", empty)
-    assert ledger.load_frame("run-1", "checked") == empty
-
-
-def test_a_frame_replaces_one_of_the_same_name(ledger: Ledger) -> None:
-    ledger.save_frame("run-1", "checked", pa.table({"line": range(300_000)}))
-    ledger.save_frame("run-1", "checked", pa.table({"line": [7]}))
-    assert ledger.load_frame("run-1", "checked") == pa.table({"line": [7]})
+    opening().begin(record("run-1"), {"checked": empty})
+    assert opening().load_frame("run-1", "checked") == empty
 
 
 # --- what becomes of an invite

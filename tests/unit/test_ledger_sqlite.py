@@ -15,8 +15,15 @@ import pytest
 from filelock import FileLock
 
 from bulk_referrals.errors import LedgerError
-from bulk_referrals.ledger import Intent, InviteState, LineResult, Result, RunRecord
-from bulk_referrals.ledger import sqlite as room
+from bulk_referrals.ledger import (
+    Intent,
+    InviteState,
+    LineResult,
+    Result,
+    RunRecord,
+    sqlite_file,
+    sqlite_schema,
+)
 from bulk_referrals.ledger.sqlite import SqliteLedger
 from bulk_referrals.model import Outcome, RunState
 
@@ -114,7 +121,7 @@ def test_an_empty_file_becomes_a_ledger_of_the_present_version(tmp_path: Path) -
     path.touch()
     with opened(path) as ledger:
         ledger.begin(run_of())
-    assert asked(path, "PRAGMA user_version") == [(len(room._MIGRATIONS),)]
+    assert asked(path, "PRAGMA user_version") == [(len(sqlite_schema.MIGRATIONS),)]
     assert asked(path, "PRAGMA application_id") == [(0x42524546,)]
 
 
@@ -126,13 +133,13 @@ def test_an_older_ledger_is_brought_up_to_date_with_all_that_it_holds(
         ledger.begin(run_of())
         secret = ledger.keys().secret
     step = "ALTER TABLE requests ADD COLUMN kind TEXT; CREATE TABLE more (x);"
-    monkeypatch.setattr(room, "_MIGRATIONS", (*room._MIGRATIONS, step))
+    monkeypatch.setattr(sqlite_schema, "MIGRATIONS", (*sqlite_schema.MIGRATIONS, step))
     for _ in range(2):
         with opened(path) as ledger:
             assert [run.run_id for run in ledger.runs()] == ["run-1"]
             assert ledger.keys().secret == secret
     assert asked(path, "SELECT kind FROM requests") == []
-    assert asked(path, "PRAGMA user_version") == [(len(room._MIGRATIONS),)]
+    assert asked(path, "PRAGMA user_version") == [(len(sqlite_schema.MIGRATIONS),)]
 
 
 def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
@@ -142,7 +149,11 @@ def test_a_migration_that_fails_leaves_the_ledger_as_it_was(
     with opened(path):
         pass
     with monkeypatch.context() as patch:
-        patch.setattr(room, "_MIGRATIONS", (*room._MIGRATIONS, "CREATE TABLE more (x); OOPS;"))
+        patch.setattr(
+            sqlite_schema,
+            "MIGRATIONS",
+            (*sqlite_schema.MIGRATIONS, "CREATE TABLE more (x); OOPS;"),
+        )
         with pytest.raises(LedgerError):
             SqliteLedger(path)
     with opened(path) as ledger:
@@ -175,7 +186,7 @@ def test_a_ledger_that_is_locked_for_good_says_so_and_nothing_is_done(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ledger.sqlite3"
-    monkeypatch.setattr(room, "_BUSY_TIMEOUT_S", 0.01)
+    monkeypatch.setattr(sqlite_file, "_BUSY_TIMEOUT_S", 0.01)
     with opened(path) as ledger, closing(sqlite3.connect(path)) as other:
         ledger.begin(run_of())
         other.execute("BEGIN IMMEDIATE")
@@ -188,8 +199,7 @@ def test_a_ledger_that_is_locked_for_good_says_so_and_nothing_is_done(
 def test_no_contact_stands_outside_the_frames(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite3"
     with opened(path) as ledger:
-        ledger.begin(run_of())
-        ledger.save_frame("run-1", "checked", pa.table({"identifier": [MOBILE, EMAIL]}))
+        ledger.begin(run_of(), {"checked": pa.table({"identifier": [MOBILE, EMAIL]})})
         keys = [ledger.keys().key("org", "J0H7Q", MOBILE, "EMAIL", EMAIL)]
         ledger.write("run-1", [Intent(request=1, sent_at=NOW, attempt=1, invites=[(keys[0], 0)])])
         done = LineResult(line=0, key=keys[0], state=InviteState.ACCEPTED,
