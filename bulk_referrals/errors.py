@@ -39,6 +39,7 @@ class InputError(UsageError):
             found: the fact that shows it, if it helps.
             advice: what to do, as a sentence with its full stop.
         """
+        self.path = path
         place = f"{path} [{sheet}]" if sheet else path
         fact = f"; found {found}" if found else ""
         super().__init__(f"{place}: {problem}{fact}. {advice}")

@@ -141,12 +141,15 @@ class Source:
         sha256: hex digest of its bytes.
         size_bytes: its size on disk, before any decompression.
         rows: source rows read from it, over all its sheets.
+        etag: what the store that it was fetched from calls this very content; "" where the store
+            has no such thing, or it lay on this machine.
     """
 
     path: str
     sha256: str
     size_bytes: int
     rows: int
+    etag: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,26 +8,35 @@ is wrong with a file is an `InputError`.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from bulk_referrals.loader import cells, files, headers
+from bulk_referrals.loader.files import find, is_spreadsheet
 from bulk_referrals.loader.grid import Grid
 from bulk_referrals.loader.lists import load_list
 from bulk_referrals.loader.tables import grids
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 
-__all__ = ["load", "load_list"]
+__all__ = ["find", "is_spreadsheet", "load", "load_list"]
 
 
-def load(paths: Sequence[str], options: LoadOptions, *, stdin: BinaryIO | None = None) -> Loaded:
+def load(
+    paths: Sequence[str],
+    options: LoadOptions,
+    *,
+    stdin: BinaryIO | None = None,
+    fetched: Mapping[str, Path] | None = None,
+) -> Loaded:
     """Read all the files, folders and globs into one frame of rows.
 
     Args:
         paths: files, folders (their spreadsheets in the order of their names), globs, or "-".
         options: what the user says about the sources.
         stdin: what "-" reads; its kind is told by its bytes, as for every file.
+        fetched: path -> where its bytes lie, for what does not lie where its path says.
 
     Returns:
         The rows of all tables, in the order of the sources; see `model` for the frame. Row
@@ -40,11 +49,11 @@ def load(paths: Sequence[str], options: LoadOptions, *, stdin: BinaryIO | None =
             and what to do, and never shows a contact.
     """
     columns = headers.checked_map(options.columns)
-    paths, notices = files.find(paths)
+    paths, notices = files.find(paths, fetched)
     read: list[_File] = []
     for path in paths:
         first_table = sum(len(each.tables) for each in read)
-        content = files.read(path, stdin, options.max_memory_bytes)
+        content = files.read(path, stdin, options.max_memory_bytes, fetched)
         read.append(_read(content, options, columns, len(read), first_table))
     return Loaded(
         sources=tuple(each.source for each in read),

@@ -13,7 +13,7 @@ import io
 import os
 import zipfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -26,6 +26,8 @@ STDIN: Final = "-"
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".tab", ".psv")
 WORKBOOK_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 PACKED_SUFFIXES: Final = (".gz", ".zip")
+_PLAIN: Final = TEXT_SUFFIXES + WORKBOOK_SUFFIXES
+_ENDINGS: Final = (*_PLAIN, *(a + b for a in _PLAIN for b in PACKED_SUFFIXES), ".zip")
 _CHUNK_BYTES: Final = 1 << 20
 _MIMETYPE_BYTES: Final = 100
 _SAVE_AS: Final = "Open it in Excel or LibreOffice, save it as .xlsx or .csv, and use that file."
@@ -87,8 +89,14 @@ class Content:
     notices: tuple[str, ...] = ()
 
 
-def find(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+def find(
+    paths: Sequence[str], fetched: Mapping[str, Path] | None = None
+) -> tuple[list[str], list[str]]:
     """Return the files that the paths, folders and globs stand for, and notices.
+
+    Args:
+        paths: files, folders, globs, or "-".
+        fetched: those of the paths that lie elsewhere: they stand for themselves.
 
     Raises:
         UsageError: there is no path.
@@ -100,7 +108,7 @@ def find(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     found: list[str] = []
     notices: list[str] = []
     seen: set[str] = set()
-    for path in (each for named in paths for each in _expand(named)):
+    for path in (each for named in paths for each in _expand(named, fetched or {})):
         real = path if path == STDIN else os.path.realpath(path)
         if real in seen:
             notices.append(f"{path}: named more than once; it is read once.")
@@ -110,18 +118,21 @@ def find(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return found, notices
 
 
-def read(path: str, stdin: BinaryIO | None, memory_bytes: int) -> Content:
+def read(
+    path: str, stdin: BinaryIO | None, memory_bytes: int, fetched: Mapping[str, Path] | None = None
+) -> Content:
     """Return one file's bytes, unpacked, and what they are.
 
     Args:
         path: as the user named it.
         stdin: what "-" reads.
         memory_bytes: what reading may take; rows of text take about as much as the file again.
+        fetched: path -> where its bytes lie, for what does not lie where its path says.
 
     Raises:
         InputError: it cannot be opened, is empty, too large, or of no kind that can be read.
     """
-    raw = _read_bytes(path, stdin, memory_bytes // 2)
+    raw = _read_bytes(path, stdin, memory_bytes // 2, (fetched or {}).get(path, Path(path)))
     unpacked, inner = _unpack(path, raw, memory_bytes // 2)
     kind = _kind(path, unpacked)
     named = inner or path
@@ -135,8 +146,13 @@ def read(path: str, stdin: BinaryIO | None, memory_bytes: int) -> Content:
     )
 
 
-def _expand(path: str) -> Iterator[str]:
-    if path == STDIN:
+def is_spreadsheet(name: str) -> bool:
+    """Tell by its name whether a file of a folder is one of those that the folder stands for."""
+    return name.lower().endswith(_ENDINGS) and not name.startswith((".", "~$"))
+
+
+def _expand(path: str, fetched: Mapping[str, Path]) -> Iterator[str]:
+    if path == STDIN or path in fetched:
         yield path
     elif Path(path).is_dir():
         yield from _spreadsheets(path)
@@ -152,10 +168,8 @@ def _expand(path: str) -> Iterator[str]:
 
 
 def _spreadsheets(folder: str) -> list[str]:
-    known = TEXT_SUFFIXES + WORKBOOK_SUFFIXES
-    endings = known + tuple(a + b for a in known for b in PACKED_SUFFIXES) + (".zip",)
     names = sorted(each.name for each in Path(folder).iterdir() if each.is_file())
-    chosen = [n for n in names if n.lower().endswith(endings) and not n.startswith((".", "~$"))]
+    chosen = [name for name in names if is_spreadsheet(name)]
     if not chosen:
         raise InputError(
             folder,
@@ -170,12 +184,12 @@ def _is_open(path: str) -> bool:
     return Path(path).is_file() and not Path(path).name.startswith("~$")
 
 
-def _read_bytes(path: str, stdin: BinaryIO | None, most_bytes: int) -> bytes:
+def _read_bytes(path: str, stdin: BinaryIO | None, most_bytes: int, place: Path) -> bytes:
     try:
         if path == STDIN:
             content = _read_stdin(stdin, most_bytes)
         else:
-            with Path(path).open("rb") as opened:  # a pipe or a device has no size to ask for
+            with place.open("rb") as opened:  # a pipe or a device has no size to ask for
                 content = opened.read(most_bytes + 1)
     except FileNotFoundError:
         raise InputError(path, "no such file", advice="Check the folder and the name.") from None
