@@ -295,10 +295,11 @@ class Ledger(Protocol):
         Its invites stay, so that nothing is sent twice.
         """
 
-    def compact(self) -> None:
+    def compact(self) -> int:
         """Leave nothing of what was forgotten in the store's files, as far as the store can.
 
-        Disk space is given back. Called with the ledger held, and outside any other use.
+        Called with the ledger held. Returns the bytes of disk space that were given back; 0 also
+        where the store cannot tell.
         """
 
     def every_invite(self) -> Iterator[pa.RecordBatch]:

@@ -57,16 +57,18 @@ class SqliteFile:
         with self._alone("lock", wait_s):
             yield
 
-    def compact(self) -> None:
+    def compact(self) -> int:
         """Give disk space back, and leave nothing of what was deleted in the file or beside it.
 
         Deleted cells and pages are overwritten with zeros when they are deleted (`secure_delete`);
         here the zeros reach the file before its end is cut off, and the log is emptied.
         """
+        before = self._size_bytes()
         with self._translated():
             self._empty_log()
             self._db.execute("VACUUM")
             self._empty_log()
+        return max(before - self._size_bytes(), 0)
 
     def close(self) -> None:
         """Let go of the file."""
@@ -80,6 +82,10 @@ class SqliteFile:
                 "still stand beside it. Wait for it to end, and prune again."
             )
             raise LedgerBusyError(message)
+
+    def _size_bytes(self) -> int:
+        beside = self._path.with_name(f"{self._path.name}-wal")
+        return sum(each.stat().st_size for each in (self._path, beside) if each.exists())
 
     @contextmanager
     def _alone(self, purpose: str, wait_s: float) -> Iterator[None]:
