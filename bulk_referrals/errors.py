@@ -48,6 +48,12 @@ class InputError(UsageError):
 class NothingToDoError(InputError):
     """There is nothing to read: no file, no row, or nothing that is new; nothing was sent."""
 
+    def as_fault(self) -> InputError:
+        """Return the same for a source that must never be missing."""
+        fault = InputError.__new__(InputError)
+        fault.path, fault.args = self.path, self.args
+        return fault
+
 
 class StoppedError(BulkReferralsError):
     """The run ended early and without its report, after something may have been sent."""

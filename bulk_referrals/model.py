@@ -122,6 +122,8 @@ class RunState(StrEnum):
     FINISHED = "finished"
     STOPPED = "stopped"  # ended early, resumable
     INTERRUPTED = "interrupted"  # by Ctrl-C or SIGTERM, resumable
+    REFUSED = "refused"  # not what the settings expect of a night: nothing was sent
+    NOTHING_TO_DO = "nothing_to_do"  # no file, no row, or nothing new
 
 
 class MobileFormat(StrEnum):
@@ -207,6 +209,8 @@ class LoadOptions:
         max_memory_bytes: what reading one workbook may take; an unpacked text file may have half
             of it.
         read_timeout_s: seconds that reading one workbook may take.
+        allow_empty: a source that is missing or has no rows is passed over, where another has
+            some.
     """
 
     columns: dict[str, str] = field(default_factory=dict)
@@ -215,6 +219,7 @@ class LoadOptions:
     delimiter: str = ""
     max_memory_bytes: int = 4 << 30
     read_timeout_s: float = 300.0
+    allow_empty: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
+from bulk_referrals.errors import NothingToDoError
 from bulk_referrals.loader import cells, files, headers
 from bulk_referrals.loader.files import find, is_spreadsheet
 from bulk_referrals.loader.grid import Grid
@@ -45,16 +46,25 @@ def load(
 
     Raises:
         UsageError: the map names an unknown field.
+        NothingToDoError: a source is missing or has no rows, and that is not allowed
+            (`LoadOptions.allow_empty`) or no other source has any.
         InputError: a source cannot be read as it stands; the message says where, what is wrong
             and what to do, and never shows a contact.
     """
     columns = headers.checked_map(options.columns)
-    paths, notices = files.find(paths, fetched)
+    absent: list[NothingToDoError] = []
+    paths, notices = files.find(paths, fetched, absent)
     read: list[_File] = []
     for path in paths:
         first_table = sum(len(each.tables) for each in read)
-        content = files.read(path, stdin, options.max_memory_bytes, fetched)
-        read.append(_read(content, options, columns, len(read), first_table))
+        try:
+            content = files.read(path, stdin, options.max_memory_bytes, fetched)
+            read.append(_read(content, options, columns, len(read), first_table))
+        except NothingToDoError as nothing:
+            absent.append(nothing)
+    if absent and not (read and options.allow_empty):
+        raise absent[0]
+    notices += map(str, absent)
     return Loaded(
         sources=tuple(each.source for each in read),
         tables=tuple(table for each in read for table in each.tables),

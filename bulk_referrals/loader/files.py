@@ -19,7 +19,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, BinaryIO, Final
 
-from bulk_referrals.errors import InputError, UsageError
+from bulk_referrals.errors import InputError, NothingToDoError, UsageError
 from bulk_referrals.workbooks import prescan
 
 STDIN: Final = "-"
@@ -90,17 +90,20 @@ class Content:
 
 
 def find(
-    paths: Sequence[str], fetched: Mapping[str, Path] | None = None
+    paths: Sequence[str],
+    fetched: Mapping[str, Path] | None = None,
+    absent: list[NothingToDoError] | None = None,
 ) -> tuple[list[str], list[str]]:
     """Return the files that the paths, folders and globs stand for, and notices.
 
     Args:
         paths: files, folders, globs, or "-".
         fetched: those of the paths that lie elsewhere: they stand for themselves.
+        absent: takes what would be raised of a glob or a folder, so that the others are found.
 
     Raises:
         UsageError: there is no path.
-        InputError: a path does not exist, a glob matches nothing, a folder has no spreadsheet.
+        NothingToDoError: a glob matches nothing, a folder has no spreadsheet.
     """
     if not paths:
         msg = "no file to read. Name a spreadsheet, a folder, or - for standard input."
@@ -108,7 +111,7 @@ def find(
     found: list[str] = []
     notices: list[str] = []
     seen: set[str] = set()
-    for path in (each for named in paths for each in _expand(named, fetched or {})):
+    for path in _expanded(paths, fetched or {}, absent):
         real = path if path == STDIN else os.path.realpath(path)
         if real in seen:
             notices.append(f"{path}: named more than once; it is read once.")
@@ -130,7 +133,8 @@ def read(
         fetched: path -> where its bytes lie, for what does not lie where its path says.
 
     Raises:
-        InputError: it cannot be opened, is empty, too large, or of no kind that can be read.
+        NothingToDoError: there is no such file, or it is empty.
+        InputError: it cannot be opened, is too large, or of no kind that can be read.
     """
     raw = _read_bytes(path, stdin, memory_bytes // 2, (fetched or {}).get(path, Path(path)))
     unpacked, inner = _unpack(path, raw, memory_bytes // 2)
@@ -151,6 +155,18 @@ def is_spreadsheet(name: str) -> bool:
     return name.lower().endswith(_ENDINGS) and not name.startswith((".", "~$"))
 
 
+def _expanded(
+    paths: Sequence[str], fetched: Mapping[str, Path], absent: list[NothingToDoError] | None
+) -> Iterator[str]:
+    for path in paths:
+        try:
+            yield from _expand(path, fetched)
+        except NothingToDoError as nothing:
+            if absent is None:
+                raise
+            absent.append(nothing)
+
+
 def _expand(path: str, fetched: Mapping[str, Path]) -> Iterator[str]:
     if path == STDIN or path in fetched:
         yield path
@@ -161,7 +177,7 @@ def _expand(path: str, fetched: Mapping[str, Path]) -> Iterator[str]:
     else:
         matches = sorted(each for each in glob.glob(path, recursive=True) if _is_open(each))  # noqa: PTH207 - keeps the path as the user wrote it
         if not matches:
-            raise InputError(
+            raise NothingToDoError(
                 path, "no file matches this pattern", advice="Check the folder and the name."
             )
         yield from matches
@@ -171,7 +187,7 @@ def _spreadsheets(folder: str) -> list[str]:
     names = sorted(each.name for each in Path(folder).iterdir() if each.is_file())
     chosen = [name for name in names if is_spreadsheet(name)]
     if not chosen:
-        raise InputError(
+        raise NothingToDoError(
             folder,
             "the folder holds no spreadsheet",
             found=f"{len(names):,} files of other kinds" if names else "it empty",
@@ -192,12 +208,13 @@ def _read_bytes(path: str, stdin: BinaryIO | None, most_bytes: int, place: Path)
             with place.open("rb") as opened:  # a pipe or a device has no size to ask for
                 content = opened.read(most_bytes + 1)
     except FileNotFoundError:
-        raise InputError(path, "no such file", advice="Check the folder and the name.") from None
+        advice = "Check the folder and the name."
+        raise NothingToDoError(path, "no such file", advice=advice) from None
     except OSError as error:
         problem = f"it cannot be read ({error.strerror or type(error).__name__})"
         raise InputError(path, problem, advice="Check the file and its permissions.") from error
     if not content:
-        raise InputError(path, "the file is empty", advice="Export it again.")
+        raise NothingToDoError(path, "the file is empty", advice="Export it again.")
     if len(content) > most_bytes:
         raise _too_large(path, "it is larger", most_bytes)
     return content
@@ -266,7 +283,8 @@ def _inflate(path: str, packed: IO[bytes] | gzip.GzipFile, most_bytes: int) -> b
             raise _too_large(path, "it unpacks to more", most_bytes)
         chunks.append(chunk)
     if not size_bytes:
-        raise InputError(path, "the file in the archive is empty", advice="Export it again.")
+        problem = "the file in the archive is empty"
+        raise NothingToDoError(path, problem, advice="Export it again.")
     return b"".join(chunks)
 
 

@@ -5,6 +5,7 @@ from typing import Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bulk_referrals.errors import NothingToDoError
 from bulk_referrals.loader import encoding, files
 from bulk_referrals.loader.files import Kind
 from bulk_referrals.loader.tables import limits
@@ -25,9 +26,13 @@ def load_list(path: str, options: LoadOptions) -> pa.ChunkedArray:
         options: its encoding, if it is a text file, and what reading it may take.
 
     Raises:
-        InputError: it cannot be read.
+        InputError: it cannot be read, or is missing or empty: then nobody would be kept from
+            being invited, which is no quiet night.
     """
-    content = files.read(path, None, options.max_memory_bytes)
+    try:
+        content = files.read(path, None, options.max_memory_bytes)
+    except NothingToDoError as nothing:
+        raise nothing.as_fault() from None
     if content.kind is Kind.TEXT:
         text, _ = encoding.to_utf8(path, content.content, options.encoding)
         whole = pa.array([text.decode("utf-8", "replace")], pa.large_string())

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals import wayback
-from bulk_referrals.errors import InputError
+from bulk_referrals.errors import InputError, NothingToDoError
 from bulk_referrals.loader import headers, text
 from bulk_referrals.loader.files import Content, Kind
 from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS, Flaw, Grid, Positions, find_header
@@ -269,7 +269,8 @@ def _nothing_meant(
     if not tried:
         found = f"only the hidden sheets {', '.join(hidden)}" if hidden else "no cell filled"
         advice = "Show the sheet, or name it with --sheet." if hidden else "Export it again."
-        return InputError(path, "the workbook holds no rows", found=found, advice=advice)
+        kind = InputError if hidden else NothingToDoError
+        return kind(path, "the workbook holds no rows", found=found, advice=advice)
     best = max(tried, key=lambda grid: grid.match.weight)
     try:
         _require(path, best, columns)
@@ -283,7 +284,7 @@ def _require_rows(path: str, meant: Sequence[Grid]) -> list[Grid]:
         grid for grid in meant if any(not _is_blank(column) for column in grid.cells.columns)
     ]
     if not filled:
-        raise InputError(
+        raise NothingToDoError(
             path,
             "there are column names, but no rows under them",
             sheet=meant[0].sheet,

@@ -15,6 +15,8 @@ _STATES = {
     RunState.FINISHED: "Finished",
     RunState.STOPPED: "Stopped before its end",
     RunState.INTERRUPTED: "Interrupted by hand",
+    RunState.REFUSED: "Refused before anything was sent",
+    RunState.NOTHING_TO_DO: "Nothing to do",
 }
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from bulk_referrals.errors import InputError, UsageError
-from bulk_referrals.loader import files, load
+from bulk_referrals.errors import InputError, NothingToDoError, UsageError
+from bulk_referrals.loader import files, load, load_list
 from bulk_referrals.model import Loaded, LoadOptions
 
 CONTENT = b"referrer_mobile,identifier\n1,2\n"
@@ -195,3 +195,46 @@ def test_a_file_too_large_for_the_memory_allowed_is_a_sentence(
         files.read(str(write(tmp_path / name, content)), None, 2 << 20)
     with pytest.raises(InputError, match=words):
         files.read("-", io.BytesIO(content), 2 << 20)
+
+
+# --- nothing to do
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("none.csv", None), ("empty.csv", b""), ("head.csv", b"referrer_mobile,identifier\n")],
+)
+def test_what_is_missing_or_empty_is_told_from_what_cannot_be_read(
+    tmp_path: Path, name: str, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(NothingToDoError, match=name):
+        load([str(tmp_path / name)], LoadOptions())
+    (tmp_path / "broken.csv").write_bytes(b"%PDF-1.7")
+    with pytest.raises(InputError) as caught:
+        load([str(tmp_path / "broken.csv")], LoadOptions(allow_empty=True))
+    assert not isinstance(caught.value, NothingToDoError)
+
+
+def test_an_empty_source_among_others_is_passed_over_only_where_that_is_allowed(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "a.csv").write_text("referrer_mobile,identifier\n1,2\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("referrer_mobile,identifier\n", encoding="utf-8")
+    paths = [str(tmp_path / each) for each in ("x*.csv", "b.csv", "a.csv", "c.csv")]
+    with pytest.raises(NothingToDoError, match="no file matches"):
+        load(paths, LoadOptions())
+    loaded = load(paths, LoadOptions(allow_empty=True))
+    assert [source.rows for source in loaded.sources] == [1]
+    assert [notice.partition(": ")[2][:13] for notice in loaded.notices] == [
+        "no file match", "there are col", "no such file.",
+    ]  # fmt: skip
+    with pytest.raises(NothingToDoError, match="no file matches"):
+        load(paths[:2], LoadOptions(allow_empty=True))
+
+
+def test_a_list_of_contacts_that_is_missing_is_no_empty_night(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file") as caught:
+        load_list(str(tmp_path / "stop.csv"), LoadOptions())
+    assert not isinstance(caught.value, NothingToDoError)
