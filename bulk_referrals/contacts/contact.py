@@ -1,12 +1,12 @@
 """What a cell becomes: a contact as sent and as compared, or what is wrong with it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 # Rows looked at in one go: enough to drown the cost of a call, little enough to stay modest.
 _SLICE_ROWS: Final = 131_072
@@ -44,6 +44,16 @@ class Contacts:
     advice: pa.ChunkedArray
     warning: pa.ChunkedArray
 
+    def take(self, at: pa.Array) -> "Contacts":
+        """Return the lines at these positions."""
+        return Contacts(**{f.name: _taken(getattr(self, f.name), at) for f in fields(self)})
+
+
+def _taken(column: pa.ChunkedArray, at: pa.Array) -> pa.ChunkedArray:
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(at), pa.string())])
+    return pa.chunked_array([column.combine_chunks().take(at)])
+
 
 COLUMNS: Final = tuple(field.name for field in fields(Contact))
 
@@ -62,12 +72,6 @@ def text_slices(cells: pa.ChunkedArray) -> Iterator[pa.Array]:
         yield pa.concat_arrays(text.slice(start, _SLICE_ROWS).chunks)
 
 
-def nothing(length: int) -> pa.RecordBatch:
-    """Return the columns of `Contact` for so many empty cells."""
-    column = pa.nulls(length, pa.string())
-    return pa.record_batch([column] * len(COLUMNS), names=list(COLUMNS))
-
-
 def over_distinct(cells: pa.Array, exact: Callable[[str], Contact]) -> pa.RecordBatch:
     """Return the columns of `Contact`, each distinct cell decided once by the exact way."""
     encoded = cells.dictionary_encode()
@@ -79,12 +83,26 @@ def over_distinct(cells: pa.Array, exact: Callable[[str], Contact]) -> pa.Record
     return pa.record_batch(columns, names=list(COLUMNS))
 
 
-def overlay(batch: pa.RecordBatch, mask: pa.Array, part: pa.RecordBatch) -> pa.RecordBatch:
-    """Return the batch with the lines under the mask replaced by those of the part, in order."""
-    columns = [
-        pc.replace_with_mask(batch.column(name), mask, part.column(name)) for name in COLUMNS
-    ]
-    return pa.record_batch(columns, names=list(COLUMNS))
+def assembled(length: int, parts: Sequence[tuple[np.ndarray, pa.RecordBatch]]) -> pa.RecordBatch:
+    """Return the columns of `Contact` for so many cells: each part's lines at its places.
+
+    Args:
+        length: how many cells.
+        parts: one or more: int64 places, of which no two are the same, and what stands there.
+            A cell that no part names is empty.
+    """
+    at = np.concatenate([places for places, _ in parts])
+    source = np.full(length, -1, np.int64)
+    source[at] = np.arange(len(at))
+    order = pa.array(source, mask=source < 0)
+    found = {name: _gathered([part.column(name) for _, part in parts], order) for name in COLUMNS}
+    return pa.record_batch(list(found.values()), names=list(found))
+
+
+def _gathered(parts: Sequence[pa.Array], order: pa.Array) -> pa.Array:
+    if all(part.null_count == len(part) for part in parts):
+        return pa.nulls(len(order), pa.string())
+    return pa.concat_arrays(parts).take(order)
 
 
 def in_turn(read: Callable[..., pa.RecordBatch], *slices: Iterator[pa.Array]) -> Contacts:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import cache, partial
 from typing import Final
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -16,10 +17,9 @@ from bulk_referrals.contacts.contact import (
     COLUMNS,
     Contact,
     Contacts,
+    assembled,
     in_turn,
-    nothing,
     over_distinct,
-    overlay,
     text_slices,
 )
 from bulk_referrals.contacts.one_email import (
@@ -29,7 +29,7 @@ from bulk_referrals.contacts.one_email import (
     email,
 )
 
-_AT: Final = "[@\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]"
+_WIDE_AT: Final = "[\N{FULLWIDTH COMMERCIAL AT}\N{SMALL COMMERCIAL AT}]"
 # RFC 5322, 3.2.3: dot-atom; RFC 5321, 4.5.3.1.1: 64 characters before the @.
 _ATOM: Final = "[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _PLAIN: Final = rf"^{_ATOM}(?:\.{_ATOM})*@[A-Za-z0-9_.-]*[A-Za-z0-9_-]$"
@@ -45,7 +45,10 @@ def emails(cells: pa.ChunkedArray) -> Contacts:
 
 def looks_like_email(cells: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return whether each cell holds an @ or one of its wide twins; null for null."""
-    return pc.match_substring_regex(cells, _AT)
+    typed = pc.match_substring(cells, "@")
+    if pc.all(pc.string_is_ascii(cells)).as_py() is not False:
+        return typed
+    return pc.or_(typed, pc.match_substring_regex(cells, _WIDE_AT))
 
 
 def _domain(domain: str) -> Contact:
@@ -67,10 +70,13 @@ def _slice(
     for unsure in (_LONG_LOCAL, _UNSURE_START):
         plain = pc.and_not(plain, pc.match_substring_regex(text, unsure))
     plain = pc.fill_null(plain, False)  # noqa: FBT003 - a value
-    part = _plain(text.filter(plain), domain_of)
-    found = overlay(nothing(len(cells)), plain, part)
     left = pc.and_not(cells.is_valid(), plain)
-    return overlay(found, left, over_distinct(cells.filter(left), exact))
+    parts = (
+        (plain, _plain(text.filter(plain), domain_of)),
+        (left, over_distinct(cells.filter(left), exact)),
+    )
+    places = (np.flatnonzero(mask.to_numpy(zero_copy_only=False)) for mask, _ in parts)
+    return assembled(len(cells), list(zip(places, (part for _, part in parts), strict=True)))
 
 
 def _plain(text: pa.Array, domain_of: Callable[[str], Contact]) -> pa.RecordBatch:

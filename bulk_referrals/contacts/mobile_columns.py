@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 from bulk_referrals.contacts import numbering
 from bulk_referrals.contacts.contact import (
+    COLUMNS,
     Contacts,
+    assembled,
     in_turn,
-    nothing,
     over_distinct,
-    overlay,
     text_slices,
 )
 from bulk_referrals.contacts.dialled_columns import dialled_numbers
@@ -69,12 +69,12 @@ def _by_region(
     part: pa.Array, homes: pa.Array, reader: Callable[[str], "_Reader"]
 ) -> pa.RecordBatch:
     """Read each region's cells by its own reader."""
-    homes = homes.fill_null("")
-    found = nothing(len(part))
-    for home in homes.unique().to_pylist():
-        mask = pc.equal(homes, home)
-        found = overlay(found, mask, reader(home)(part.filter(mask)))
-    return found
+    found = []
+    encoded = homes.fill_null("").dictionary_encode()
+    for number, home in enumerate(encoded.dictionary.to_pylist()):
+        own = np.flatnonzero(encoded.indices.to_numpy() == number)
+        found.append((own, reader(home)(part.take(pa.array(own)))))
+    return assembled(len(part), found)
 
 
 class _Reader:
@@ -121,12 +121,17 @@ class _Reader:
 
     def _columns(self, cells: pa.Array, verdicts: "_Verdicts") -> pa.RecordBatch:
         """Put the columns together; the exact way explains the refused and does the rest."""
-        found = verdicts.accepted(self._format)
         refused, examples, which = verdicts.alike()
         words = over_distinct(cells.take(pa.array(examples)), self._exact)
-        found = overlay(found, pa.array(refused), words.take(pa.array(which)))
-        left = pc.and_(cells.is_valid(), pa.array(~refused & ~verdicts.is_accepted))
-        return overlay(found, left, over_distinct(cells.filter(left), self._exact))
+        left = np.flatnonzero(bools(cells.is_valid()) & ~refused & ~verdicts.is_accepted)
+        return assembled(
+            len(cells),
+            [
+                *verdicts.accepted(self._format),
+                (np.flatnonzero(refused), words.take(pa.array(which))),
+                (left, over_distinct(cells.take(pa.array(left)), self._exact)),
+            ],
+        )
 
 
 class _Verdicts:
@@ -180,21 +185,14 @@ class _Verdicts:
         signature = pc.if_else(judgement.mobile, _ONLY_RULED_OUT, judgement.signature)
         return pc.and_(fits, judgement.mobile), pc.fill_null(signature, -1).to_numpy()
 
-    def accepted(self, mobile_format: MobileFormat) -> pa.RecordBatch:
-        """Return the columns of `Contact` with the accepted filled in."""
-        found = nothing(len(self.is_accepted))
-        if not self._parts:
-            return found
-        places = np.full(len(found), -1, np.int64)
-        rows = np.concatenate([part.rows for part in self._parts])
-        places[rows] = np.arange(len(rows))
-        order = pa.array(places, mask=places < 0)
-        key = pa.concat_arrays([_written(part, MobileFormat.DIGITS) for part in self._parts])
-        value = key
-        if mobile_format is not MobileFormat.DIGITS:
-            value = pa.concat_arrays([_written(part, mobile_format) for part in self._parts])
-        found = found.set_column(0, "value", value.take(order))
-        return found.set_column(1, "key", key.take(order))
+    def accepted(self, mobile_format: MobileFormat) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
+        """Yield where accepted cells stand and their columns of `Contact`."""
+        for part in self._parts:
+            none = pa.nulls(len(part.rows), pa.string())
+            key = _written(part, MobileFormat.DIGITS)
+            value = key if mobile_format is MobileFormat.DIGITS else _written(part, mobile_format)
+            columns = {"value": value, "key": key}
+            yield part.rows, pa.record_batch({name: columns.get(name, none) for name in COLUMNS})
 
     def alike(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Sort the refused by likeness.

@@ -1,5 +1,6 @@
 """All the checks of a row on its own, in the order in which their findings take precedence."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +16,7 @@ from bulk_referrals.validator.columns import filled, mask_of, positions, type_ma
 from bulk_referrals.validator.findings import finding
 from bulk_referrals.validator.people import People, type_warnings
 
+_AT_ONCE: Final = 2
 _NAME_MAX_CHARS: Final = 20  # the platform's column, varchar(20)
 
 
@@ -52,11 +54,15 @@ def check(lines: pa.Table, rules: Rules, *, places: tuple[str, ...]) -> Checks:
     damaged = filled(lines["fault"])
     types, type_findings = invites.types(lines)
     regions = tokens.regions(lines["region"], rules)
-    invitees = people.invitees(lines, types, regions=regions, rules=rules)
-    referrers = people.referrers(lines, regions=regions, rules=rules)
-    campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
     readable = pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), lines["invited_on"])
-    moments = dates.moments(readable, lines["table"].to_numpy(), rules, places=places)
+    # The three that take time know nothing of each other; Arrow lets go of the interpreter.
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        read_invitees = pool.submit(people.invitees, lines, types, regions=regions, rules=rules)
+        read_referrers = pool.submit(people.referrers, lines, regions=regions, rules=rules)
+        table = lines["table"].to_numpy()
+        moments = dates.moments(readable, table, rules, places=places)
+    invitees, referrers = read_invitees.result(), read_referrers.result()
+    campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
     referral_code, code_findings = tokens.referral_codes(lines["referral_code"], moments.code)
     findings = [
         *type_findings,

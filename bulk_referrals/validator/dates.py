@@ -142,6 +142,8 @@ def _moments(
 
 def _split(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     """Return the moments without, and the codes of, cells in the API's own form."""
+    if not pc.any(pc.match_substring(cells, ".")).as_py():
+        return cells, nulls(len(cells))
     plain = mask_of(pc.match_substring_regex(cells, _STAMPED))
     zoned = ~plain & mask_of(pc.match_substring_regex(cells, _STAMPED_ZONED))
     if not (plain.any() or zoned.any()):

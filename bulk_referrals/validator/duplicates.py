@@ -53,8 +53,12 @@ def repeats(
         referrer_key: text, of all invites.
         identifier_key: text, of all invites.
     """
-    asked = _paired(_codes(campaign_token, ready), _codes(identifier_key, ready))
-    invite = _paired(asked, _codes(referrer_key, ready))
+    # Whoever is named once is neither a repeat nor shared, and nearly everybody is named once.
+    ready = ready[_again(_codes(identifier_key, ready))]
+    asked = _paired(
+        _numbered(_codes(campaign_token, ready)), _numbered(_codes(identifier_key, ready))
+    )
+    invite = _paired(asked, _numbered(_codes(referrer_key, ready)))
     repeated = ~_new(invite)
     kept = np.flatnonzero(~repeated)  # the first of each invite, in the order of their numbers
     times = np.bincount(asked[kept], minlength=1)
@@ -68,7 +72,7 @@ def repeats(
 
 
 def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
-    """Return the cells as numbers counted from 0 in the order of first appearance.
+    """Return the cells as numbers: equal ones where the cells are equal.
 
     What is a number already, as the keys of mobiles are, serves as one; the rest is counted down
     from -1, apart from them. A leading zero would be lost, and 19 digits may not fit.
@@ -83,7 +87,14 @@ def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
     values = np.empty(len(text), dtype=np.int64)
     values[plain] = text.filter(pa.array(plain)).cast(pa.int64()).to_numpy(zero_copy_only=False)
     values[~plain] = -1 - codes
-    return _numbered(values)
+    return values
+
+
+def _again(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return where the value stands elsewhere too."""
+    ascending = np.sort(values)
+    several = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
+    return mask_of(pc.is_in(pa.array(values), value_set=pa.array(several)))
 
 
 def _numbered(values: npt.NDArray[np.int64]) -> type_codes:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from bulk_referrals import codes
 from bulk_referrals.model import Outcome
-from bulk_referrals.validator.columns import nulls, sources, type_positions
+from bulk_referrals.validator.columns import nulls, scattered, type_positions
 
 _TEXT: Final = ("code", "field", "reason", "advice")
 VERDICT_TEXT: Final = ("outcome", *_TEXT)
@@ -96,10 +96,9 @@ def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str,
         `outcome`, `code`, `field`, `reason` and `advice`, text columns of `length` lines.
     """
     frames = [part.assign(outcome=outcome.value) for outcome, part in parts.items()]
-    every = pd.concat(frames, ignore_index=True)
+    every = pd.concat(frames, ignore_index=True).sort_values("at", ignore_index=True)
     at = every["at"].to_numpy(dtype=np.int64)
-    source = sources(at, length=length)
-    return {name: pa.chunked_array([_text(every[name]).take(source)]) for name in VERDICT_TEXT}
+    return {name: scattered(at, _text(every[name]), length=length) for name in VERDICT_TEXT}
 
 
 def _text(column: pd.Series) -> pa.Array:
@@ -123,5 +122,5 @@ def warnings_column(
     said = first["warning"].to_numpy(copy=True)
     for at, later in more:
         said[at] += "; " + later["warning"].to_numpy()
-    source = sources(first["at"].to_numpy(dtype=np.int64), length=length)
-    return pa.chunked_array([pa.array(said, pa.string()).take(source)])
+    at = first["at"].to_numpy(dtype=np.int64)
+    return scattered(at, pa.array(said, pa.string()), length=length)

@@ -5,7 +5,9 @@ for it. If that mobile is not valid the row is refused even though the e-mail mi
 two may belong to different people, and an invite cannot be taken back.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -31,6 +33,7 @@ from bulk_referrals.validator.invites import INVITEE_FIELDS
 from bulk_referrals.validator.lost_plus import lost_plus
 from bulk_referrals.validator.tokens import Regions
 
+type_reading = Callable[[pa.ChunkedArray], contacts.Contacts]
 type_warnings = list[tuple[type_positions, list[str]]]
 
 _NOUN: Final = {ReferralType.MOBILE: "mobile", ReferralType.EMAIL: "e-mail address"}
@@ -79,7 +82,7 @@ def referrers(lines: pa.Table, *, regions: Regions, rules: Rules) -> People:
     by_mobile = filled(mobile)
     by_email = filled(email) & ~by_mobile
     type_ = _types(by_mobile, by_email)
-    read = _read(typed, by_mobile, by_email, regions=regions, rules=rules)
+    read = _read(typed, by_mobile, by_email, regions=regions, rules=rules, often=True)
     nobody = positions(~by_mobile & ~by_email)
     missing = finding(
         nobody,
@@ -129,27 +132,40 @@ def _read(
     *,
     regions: Regions,
     rules: Rules,
+    often: bool = False,
 ) -> list[_Read]:
     """Have the mobiles and the e-mails read, each among their like.
 
-    A mobile whose region cannot be read is left alone: its row is refused for that.
+    A mobile whose region cannot be read is left alone: its row is refused for that. Where people
+    stand `often` in the column, each is read once.
     """
     mobiles, emails = positions(by_mobile & ~regions.bad), positions(by_email)
     read = []
     if len(mobiles):
         region = regions.region
-        region = region if isinstance(region, str) else pick(region, mobiles)
-        found = contacts.mobiles(
-            pick(typed, mobiles),
-            region=region,
+        one_region = isinstance(region, str)
+        reading = partial(
+            contacts.mobiles,
+            region=region if one_region else pick(region, mobiles),
             rule=rules.mobile,
             mobile_format=rules.mobile_format,
         )
+        found = (_once if often and one_region else _each)(pick(typed, mobiles), reading)
         read.append(_Read(type=ReferralType.MOBILE, where=mobiles, contacts=found))
     if len(emails):
-        found = contacts.emails(pick(typed, emails))
+        found = (_once if often else _each)(pick(typed, emails), contacts.emails)
         read.append(_Read(type=ReferralType.EMAIL, where=emails, contacts=found))
     return read
+
+
+def _each(cells: pa.ChunkedArray, reading: type_reading) -> contacts.Contacts:
+    return reading(cells)
+
+
+def _once(cells: pa.ChunkedArray, reading: type_reading) -> contacts.Contacts:
+    """Read each distinct cell once."""
+    encoded = cells.combine_chunks().dictionary_encode()
+    return reading(pa.chunked_array([encoded.dictionary])).take(encoded.indices)
 
 
 def _people(
