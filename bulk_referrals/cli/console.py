@@ -135,6 +135,7 @@ def _run(record: "RunRecord") -> dict[str, Any]:
         "outcomes": record.outcomes,
         "requests": record.requests.sent,
         "stop_reason": record.stop_reason,
+        "pruned_at": record.pruned_at.isoformat() if record.pruned_at else None,
     }
 
 
@@ -144,4 +145,5 @@ def _number(record: "RunRecord") -> str:
 
 def _outcomes(record: "RunRecord") -> str:
     counted = [f"{name} {number:,}" for name, number in record.outcomes.items() if number]
-    return ", ".join(counted) or record.stop_reason
+    told = ", ".join(counted) or record.stop_reason
+    return f"{told} (rows pruned)" if record.pruned_at else told

@@ -20,6 +20,7 @@ from bulk_referrals.pipeline.publishing import (
     Finished,
     Run,
     kept,
+    no_run,
     publish,
     publish_check,
 )
@@ -146,7 +147,7 @@ def report(run_id: str, settings: Settings) -> Finished:
     with _opened(settings) as ledger:
         record = ledger.run(run_id)
         if record is None:
-            raise UsageError(_no_run(run_id))
+            raise UsageError(no_run(run_id))
         return publish(kept(ledger, record), ledger, settings)
 
 
@@ -202,21 +203,18 @@ def _run_id(now: datetime) -> str:
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
 
 
-def _no_run(run_id: str) -> str:
-    return f"There is no run {run_id} in this ledger. The runs are shown by: bulk-referrals runs"
-
-
 def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
     """Return the run to go on with."""
     if run_id is None:
-        record = next((one for one in reversed(ledger.runs()) if _is_open(one)), None)
+        kept_here = (one for one in reversed(ledger.runs()) if one.pruned_at is None)
+        record = next((one for one in kept_here if _is_open(one)), None)
         if record is None:
             message = "There is no unfinished run in this ledger, so there is nothing to resume."
             raise UsageError(message)
         return record
     record = ledger.run(run_id)
     if record is None:
-        raise UsageError(_no_run(run_id))
+        raise UsageError(no_run(run_id))
     if not _is_open(record):
         message = f"Run {run_id} is finished, so there is nothing to resume."
         raise UsageError(message)

@@ -78,6 +78,13 @@ def kept(ledger: Ledger, record: RunRecord) -> Run:
     Raises:
         UsageError: its rows are no longer kept.
     """
+    if record.pruned_at is not None:
+        message = (
+            f"The rows of run {record.run_id} are not in this ledger: they were pruned, or left "
+            f"behind when its keys were brought here, on {record.pruned_at:%Y-%m-%d}. "
+            "What is left of it is shown by: bulk-referrals runs"
+        )
+        raise UsageError(message)
     checked = ledger.load_frame(record.run_id, "checked")
     original = [
         ledger.load_frame(record.run_id, f"original-{index}")
@@ -94,6 +101,11 @@ def kept(ledger: Ledger, record: RunRecord) -> Run:
         checked=to_frame(checked),
         original=tuple(table for table in original if table is not None),
     )
+
+
+def no_run(run_id: str) -> str:
+    """Return the sentence for a run that is not in the ledger."""
+    return f"There is no run {run_id} in this ledger. The runs are shown by: bulk-referrals runs"
 
 
 def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:

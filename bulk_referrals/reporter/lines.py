@@ -1,14 +1,16 @@
 """The lines of the results, one per line of the outcomes frame, as a table of 16 columns."""
 
+from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.frames import column
-from bulk_referrals.model import RunReport
+from bulk_referrals.model import RunReport, SourceTable
 
 COLUMNS: Final = (
     "source",
@@ -40,14 +42,27 @@ def result_lines(report: RunReport, *, short_paths: bool = False) -> pa.Table:
         report: the run.
         short_paths: give the files' names without their folders, where that tells them apart.
     """
-    tables = column(report.outcomes, "table").cast(pa.int32())
     names = [source.path for source in report.sources]
     bare = [PurePath(name).name for name in names]
     shown = bare if short_paths and len(set(bare)) == len(set(names)) else names
-    paths = [shown[table.source] for table in report.tables]
-    sheets = [table.sheet or None for table in report.tables]
-    own = {name: column(report.outcomes, name) for name in COLUMNS[2:]}
-    return pa.table({"source": _named(tables, paths), "sheet": _named(tables, sheets), **own})
+    return placed(report.outcomes, shown, report.tables)
+
+
+def placed(
+    outcomes: pd.DataFrame, paths: Sequence[str], tables: Sequence[SourceTable]
+) -> pa.Table:
+    """Return the results of an outcomes frame, or of some of its lines: see `result_lines`.
+
+    Args:
+        outcomes: the outcomes frame (`model`).
+        paths: of the sources, in order.
+        tables: their sheets, in order.
+    """
+    of_line = column(outcomes, "table").cast(pa.int32())
+    sources = [paths[table.source] for table in tables]
+    sheets = [table.sheet or None for table in tables]
+    own = {name: column(outcomes, name) for name in COLUMNS[2:]}
+    return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **own})
 
 
 def _named(tables: pa.ChunkedArray, names: list[str] | list[str | None]) -> pa.ChunkedArray:

@@ -3,7 +3,7 @@
 Out, exactly as the API's reference shows it (`bodies`); in, liberally (`answers`).
 """
 
-from bulk_referrals.wire.answers import lists, read_answer, read_back, same_mobile
+from bulk_referrals.wire.answers import lists, read_answer, read_back, same_mobile, times_listed
 from bulk_referrals.wire.bodies import BODY_COLUMNS, bodies, payload
 
 __all__ = [
@@ -14,4 +14,5 @@ __all__ = [
     "read_answer",
     "read_back",
     "same_mobile",
+    "times_listed",
 ]

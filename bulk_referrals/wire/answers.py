@@ -275,3 +275,11 @@ def lists(seen: ReadBack, kind: str, identifier_key: str) -> bool:
         of in {kind, ""} and _same_invitee(kind, identifier_key, listed)
         for of, listed in seen.invitees
     )
+
+
+def times_listed(seen: ReadBack, kind: str, identifier_key: str) -> int:
+    """Return how often a read-back lists an invitee: the platform keeps whatever it is sent."""
+    return sum(
+        of in {kind, ""} and _same_invitee(kind, identifier_key, listed)
+        for of, listed in seen.invitees
+    )
