@@ -1,36 +1,37 @@
-"""Settings: a TOML file < environment < flags, checked as a whole, frozen.
+"""Settings: a TOML file < its profile < environment < flags, checked as a whole, frozen.
 
 Every setting is a field here, and its environment variable is `BULK_REFERRALS_` and the field's
 name in capitals. Credentials come from the environment, the file or the keyring (which `pipeline`
-asks), never from a flag; a file that holds one must be readable by its owner only.
+asks), never from a flag; a file that holds one must be readable by its owner only. `layering`
+puts the layers together.
 """
 
+import os
 import re
-import stat
-import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, time
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import BeforeValidator, Field, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
-    InitSettingsSource,
     NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
 )
 
-from bulk_referrals.errors import UsageError
+from bulk_referrals.layering import ENV_PREFIX, Layers, Values, check_layers, read_layers
 from bulk_referrals.model import MobileFormat, MobileRule
 
-ENV_PREFIX: Final = "BULK_REFERRALS_"
-
 Cluster = Literal["apac", "eu", "us", "sea"]
+# Of a run's report, what may leave the machine when it is asked to.
+Attachment = Literal[
+    "report.xlsx", "report.html", "to_fix.xlsx", "to_fix.csv", "results.csv", "run.json"
+]
 
 # The hosts of the API's reference.
 CLUSTER_HOSTS: Final[dict[str, str]] = {
@@ -54,17 +55,16 @@ SANDBOX_TARGET: Final = "sandbox"
 # A name or an address, and perhaps a port: no credentials, which would leave with a redirect.
 _NETLOC: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-# Settings that are tables, and how they are written in the environment.
-_TABLES: Final = {
-    "columns": '{"Your column": "identifier"}',
-    "mobile": '{"country_codes": ["91"]}',
-}
-_SECRETS: Final = ("username", "password", "client_key", "client_secret")
+_SECRETS: Final = ("username", "password", "client_key", "client_secret", "notify")
 _RATE: Final = re.compile(
     r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE | re.ASCII
 )
 _PER_MIN: Final = {"s": 60.0, "m": 1.0, "h": 1 / 60}
 _SIZE: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", re.IGNORECASE)
+_ROWS: Final = re.compile(r"(\d*)\s*\.\.\s*(\d*)", re.ASCII)
+# Addresses may hold commas: only one before the next address parts them.
+_BETWEEN_URLS: Final = re.compile(r"[\s,]+(?=[A-Za-z][A-Za-z0-9+.-]*://)|\s+")
+_OFF: Final = frozenset({"", "off", "none"})
 _HOURS: Final = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)\s*-\s*([01]?\d|2[0-3]):([0-5]\d)")
 
 
@@ -107,6 +107,18 @@ def _split(value: object) -> object:
     return value
 
 
+def _addresses(value: object) -> object:
+    """Take several addresses from the environment for a list."""
+    if isinstance(value, str):
+        return tuple(part for part in _BETWEEN_URLS.split(value.strip(" ,")) if part)
+    return value
+
+
+def _off(value: object) -> object:
+    """Take "off" for None, so that a flag can undo what a file sets."""
+    return None if isinstance(value, str) and value.strip().lower() in _OFF else value
+
+
 class Settings(BaseSettings):
     """All settings of a command, checked and frozen."""
 
@@ -115,6 +127,8 @@ class Settings(BaseSettings):
     )
 
     # --- where things are
+    config: Path | None = Field(None, description="The TOML file that these settings are from.")
+    profile: str = Field("", description="The profile of that file that is used.")
     ledger: Path = Field(
         Path(".bulk_referrals/ledger.sqlite3"),
         description="The ledger's file, made where missing.",
@@ -124,7 +138,9 @@ class Settings(BaseSettings):
 
     # --- reading
     columns: dict[str, str] = Field(
-        default_factory=dict, description="Your column names and the fields they mean."
+        default_factory=dict,
+        description="Your column names and the fields they mean.",
+        examples=[{"Your column": "identifier"}],
     )
     sheets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="The sheets to read; none means every visible one."
@@ -148,7 +164,11 @@ class Settings(BaseSettings):
     mobile_format: MobileFormat = Field(
         MobileFormat.DIGITS, description="How mobiles are sent: digits, e164 or national."
     )
-    mobile: MobileRule = Field(default_factory=MobileRule, description="The brand's own rule.")
+    mobile: MobileRule = Field(
+        default_factory=MobileRule,
+        description="The brand's own rule.",
+        examples=[{"country_codes": ["91"]}],
+    )
     suppress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Files of contacts that are never invited."
     )
@@ -191,6 +211,36 @@ class Settings(BaseSettings):
     limit: int | None = Field(None, ge=0, description="Send at most so many rows.")
     quiet_hours: str = Field("", description="Send nothing in these hours: 21:00-09:00.")
 
+    # --- expecting
+    expect_rows: str = Field(
+        "", description="How many rows the sources should hold together: 1000..50000."
+    )
+    expect_growth: Annotated[Annotated[float, Field(gt=1)] | None, BeforeValidator(_off)] = Field(
+        None,
+        description="Refuse more than so many times the usual rows, or fewer than that part of "
+        "them; the usual is the median of the last seven finished runs.",
+    )
+    allow_empty: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes defaults so
+        description="No file, no row or nothing new is well, too: end with 0.",
+    )
+
+    # --- telling
+    log_file: Path | None = Field(None, description="What happens, line by line; - is stderr.")
+    log_format: Literal["plain", "json"] = Field("plain", description="Of the log.")
+    notify: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_addresses)] = Field(
+        (), description="Addresses that are told how a run ended, as apprise writes them."
+    )
+    notify_on: Literal["failure", "always"] = Field(
+        "failure", description="When to tell: unless the exit code is 0, or always."
+    )
+    notify_attach: Annotated[tuple[Attachment, ...], NoDecode, BeforeValidator(_split)] = Field(
+        (), description="Files of the report to attach; they hold contacts."
+    )
+    metrics: Path | None = Field(
+        None, description="A file of figures for Prometheus's node_exporter, ending in .prom."
+    )
+
     @field_validator("host", "token_host")
     @classmethod
     def _over_tls(cls, value: str) -> str:
@@ -222,6 +272,12 @@ class Settings(BaseSettings):
         except re.error as error:
             message = f"its pattern is not a regular expression ({error.msg})"
             raise ValueError(message) from error
+        return value
+
+    @field_validator("expect_rows")
+    @classmethod
+    def _known_rows(cls, value: str) -> str:
+        parse_rows(value)
         return value
 
     @field_validator("quiet_hours")
@@ -284,6 +340,20 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
     return time(int(match[1]), int(match[2])), time(int(match[3]), int(match[4]))
 
 
+def parse_rows(text: str) -> tuple[int, int | None]:
+    """Read "1000..50000", "1000.." or "..50000"; return the least and the most, None for no end.
+
+    Raises:
+        ValueError: it is none of these.
+    """
+    match = _ROWS.fullmatch(text.strip() or "..")
+    least, most = (int(match[1] or 0), match[2] and int(match[2])) if match else (1, 0)
+    if most != "" and least > most:
+        message = "write a number of rows as 1000..50000, 1000.. or ..50000"
+        raise ValueError(message)
+    return least, None if most == "" else most
+
+
 def in_quiet_hours(text: str, moment: datetime) -> bool:
     """Tell whether a moment, in the cluster's zone, lies within hours such as 21:00-09:00."""
     if not text:
@@ -293,66 +363,70 @@ def in_quiet_hours(text: str, moment: datetime) -> bool:
     return start <= now < end if start <= end else (now >= start or now < end)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effective:
+    """Settings, and where each comes from.
+
+    Attributes:
+        settings: checked.
+        layers: what they were put together from.
+    """
+
+    settings: Settings
+    layers: Layers
+
+    def origin(self, name: str) -> str:
+        """Return where a setting comes from: default, file, profile NAME, environment, flag."""
+        return self.layers.origins().get(name, "default")
+
+
 def load_settings(file: Path | None, flags: Mapping[str, Any]) -> Settings:
-    """Put the settings together: file < environment < flags.
+    """Put the settings together: file < profile < environment < flags.
 
     Args:
-        file: a TOML file, or None.
+        file: a TOML file; None takes `config` of the flags or the environment, if any.
         flags: setting -> value, only those that were given.
 
     Raises:
         UsageError: one sentence per fault, all at once.
     """
-    from_file = _read_file(file) if file else {}
-
-    class Layered(Settings):
-        @classmethod
-        def settings_customise_sources(
-            cls,
-            settings_cls: type[BaseSettings],
-            init_settings: PydanticBaseSettingsSource,
-            env_settings: PydanticBaseSettingsSource,
-            dotenv_settings: PydanticBaseSettingsSource,
-            file_secret_settings: PydanticBaseSettingsSource,
-        ) -> tuple[PydanticBaseSettingsSource, ...]:
-            del dotenv_settings, file_secret_settings
-            file_settings = InitSettingsSource(settings_cls, init_kwargs=from_file)
-            return init_settings, env_settings, file_settings
-
-    try:
-        return Layered(**flags)
-    except ValidationError as error:
-        raise UsageError(_sentences(error, file)) from None
-    except SettingsError as error:
-        name = next((each for each in _TABLES if f'"{each}"' in str(error)), "…")
-        message = f"{ENV_PREFIX}{name.upper()}: write it as JSON, such as {_TABLES.get(name)}."
-        raise UsageError(message) from None
+    return load_effective(file, flags).settings
 
 
-def _read_file(file: Path) -> dict[str, Any]:
-    try:
-        with file.open("rb") as stream:
-            mode = file.stat().st_mode
-            content = tomllib.load(stream)
-    except OSError as error:
-        message = f"{file}: the configuration cannot be read ({error.strerror}). Check --config."
-        raise UsageError(message) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{file}: the configuration is not valid TOML ({error}). Correct it."
-        raise UsageError(message) from error
-    if mode & (stat.S_IRWXG | stat.S_IRWXO) and any(content.get(name) for name in _SECRETS):
-        message = f"{file}: it holds credentials, and others can read it. Run: chmod 600 {file}"
-        raise UsageError(message)
-    return content
+def load_effective(file: Path | None, flags: Mapping[str, Any]) -> Effective:
+    """Put the settings together as `load_settings` does, and tell where each comes from.
+
+    Raises:
+        UsageError: one sentence per fault, all at once.
+    """
+    layers = read_layers(Settings, file, flags, os.environ, secrets=_SECRETS)
+    check_layers(layers, Settings, _alone)
+    chosen = {"config": layers.file, "profile": layers.profile}
+    return Effective(settings=_alone(layers.merged() | chosen), layers=layers)
 
 
-def _sentences(error: ValidationError, file: Path | None) -> str:
-    """Say every fault, without its value: it may be a secret."""
-    lines = []
-    for fault in error.errors(include_input=False, include_url=False):
-        name = ".".join(str(part) for part in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            lines.append(f"{file or 'settings'}: there is no setting {name}.")
-        else:
-            lines.append(f"{name}: {fault['msg'].removeprefix('Value error, ')}.")
-    return "\n".join(lines)
+def is_secret(name: str) -> bool:
+    """Tell whether a setting's value is never shown."""
+    field = Settings.model_fields[name]
+    return name in _SECRETS or not field.repr or field.annotation is SecretStr
+
+
+class _Alone(Settings):
+    """Settings from what they are given alone, whatever the environment says."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Leave the environment out: it is a layer among others here."""
+        del settings_cls, env_settings, dotenv_settings, file_secret_settings
+        return (init_settings,)
+
+
+def _alone(values: Values) -> Settings:
+    return _Alone(**values)

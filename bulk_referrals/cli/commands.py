@@ -87,6 +87,7 @@ def check(
     ctx: typer.Context,
     files: o.Files,
     config: o.Config = None,
+    profile: o.Profile = None,
     reports: o.Reports = None,
     as_json: o.Json = False,
     verbose: o.Verbose = 0,
@@ -120,6 +121,7 @@ def run(
     ctx: typer.Context,
     files: o.Files,
     config: o.Config = None,
+    profile: o.Profile = None,
     reports: o.Reports = None,
     ledger: o.Ledger = None,
     wait_s: o.Wait = None,
@@ -154,6 +156,15 @@ def run(
     max_failures: o.MaxFailures = None,
     max_failure_rate: o.MaxFailureRate = None,
     quiet_hours: o.QuietHours = None,
+    expect_rows: o.ExpectRows = None,
+    expect_growth: o.ExpectGrowth = None,
+    allow_empty: o.AllowEmpty = None,
+    log_file: o.LogFile = None,
+    log_format: o.LogFormat = None,
+    notify: o.Notify = None,
+    notify_on: o.NotifyOn = None,
+    notify_attach: o.NotifyAttach = None,
+    metrics: o.Metrics = None,
     yes: o.Yes = False,
     dry_run: o.DryRun = False,
 ) -> None:
@@ -177,6 +188,7 @@ def resume(
         str | None, typer.Argument(metavar="[RUN]", help="The last unfinished one if not given.")
     ] = None,
     config: o.Config = None,
+    profile: o.Profile = None,
     reports: o.Reports = None,
     ledger: o.Ledger = None,
     wait_s: o.Wait = None,
@@ -193,6 +205,12 @@ def resume(
     max_failures: o.MaxFailures = None,
     max_failure_rate: o.MaxFailureRate = None,
     quiet_hours: o.QuietHours = None,
+    log_file: o.LogFile = None,
+    log_format: o.LogFormat = None,
+    notify: o.Notify = None,
+    notify_on: o.NotifyOn = None,
+    notify_attach: o.NotifyAttach = None,
+    metrics: o.Metrics = None,
     yes: o.Yes = False,
 ) -> None:
     """Go on with a run that stopped, from the ledger; its files are not needed."""
@@ -208,6 +226,7 @@ def report(
     ctx: typer.Context,
     run_id: Annotated[str, typer.Argument(metavar="RUN", help="As `runs` shows it.")],
     config: o.Config = None,
+    profile: o.Profile = None,
     reports: o.Reports = None,
     ledger: o.Ledger = None,
     as_json: o.Json = False,
@@ -225,6 +244,7 @@ def report(
 def runs(
     ctx: typer.Context,
     config: o.Config = None,
+    profile: o.Profile = None,
     ledger: o.Ledger = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:

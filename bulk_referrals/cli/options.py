@@ -9,12 +9,18 @@ _READING = "Reading"
 _CHECKING = "Checking"
 _SENDING = "Sending"
 _CONNECTING = "Connecting"
+_EXPECTING = "Expecting"
+_TELLING = "Telling"
 
 Files = Annotated[
     list[str], typer.Argument(metavar="FILES…", help="Files, folders, globs, or - for stdin.")
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")
+]
+Profile = Annotated[
+    str | None,
+    typer.Option("--profile", metavar="NAME", help="Use [profiles.NAME] of that file."),
 ]
 Reports = Annotated[
     Path | None, typer.Option("--reports", metavar="DIR", help="Where reports go (reports/).")
@@ -295,5 +301,89 @@ DryRun = Annotated[
         "--dry-run",
         help="Send nothing; write the exact requests beside the report.",
         rich_help_panel=_SENDING,
+    ),
+]
+
+ExpectRows = Annotated[
+    str | None,
+    typer.Option(
+        "--expect-rows",
+        metavar="1000..50000",
+        help="Send nothing unless the files hold so many rows together.",
+        rich_help_panel=_EXPECTING,
+    ),
+]
+ExpectGrowth = Annotated[
+    str | None,
+    typer.Option(
+        "--expect-growth",
+        metavar="N|off",
+        help="Send nothing when there are more than N times the usual rows, or fewer than 1/N.",
+        rich_help_panel=_EXPECTING,
+    ),
+]
+AllowEmpty = Annotated[
+    bool | None,
+    typer.Option(
+        "--allow-empty/--no-allow-empty",
+        help="End with 0, not 2, when there is no file, no row or nothing new.",
+        rich_help_panel=_EXPECTING,
+    ),
+]
+
+LogFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--log-file",
+        metavar="FILE",
+        help="Write what happens, without contacts; - is stderr.",
+        rich_help_panel=_TELLING,
+    ),
+]
+LogFormat = Annotated[
+    str | None,
+    typer.Option(
+        "--log-format",
+        metavar="plain|json",
+        help="Of the log: plain lines, or JSON.",
+        rich_help_panel=_TELLING,
+    ),
+]
+Notify = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify",
+        metavar="URL",
+        help="Tell this address how it ended (apprise's form); may be repeated. One that holds "
+        "a password belongs in the environment.",
+        rich_help_panel=_TELLING,
+    ),
+]
+NotifyOn = Annotated[
+    str | None,
+    typer.Option(
+        "--notify-on",
+        metavar="failure|always",
+        help="When to tell (failure).",
+        rich_help_panel=_TELLING,
+    ),
+]
+NotifyAttach = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--notify-attach",
+        metavar="FILE",
+        help="Attach this file of the report, such as report.xlsx, with its contacts; may be "
+        "repeated.",
+        rich_help_panel=_TELLING,
+    ),
+]
+Metrics = Annotated[
+    Path | None,
+    typer.Option(
+        "--metrics",
+        metavar="FILE",
+        help="Write figures for Prometheus's node_exporter (.prom).",
+        rich_help_panel=_TELLING,
     ),
 ]
