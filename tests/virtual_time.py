@@ -6,12 +6,12 @@ thread says so with `VirtualLoop.outside`.
 
 import asyncio
 import selectors
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import Any, TypeVar, TypeVarTuple
 
-from bulk_referrals.ledger import Entry
+from bulk_referrals.ledger import Entry, Withheld
 from bulk_referrals.sender import Journal
 
 T = TypeVar("T")
@@ -74,11 +74,11 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class TimedJournal(Journal):
     """The journal, whose thread takes no virtual time."""
 
-    async def write(self, entry: Entry) -> None:
+    async def write(self, entry: Entry) -> Mapping[bytes, Withheld]:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, VirtualLoop)
         with loop.outside():
-            await super().write(entry)
+            return await super().write(entry)
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:

@@ -14,8 +14,10 @@ from bulk_referrals.ledger.port import (
     Ledger,
     LineResult,
     Merged,
+    RateSource,
     Result,
     RunRecord,
+    Withheld,
 )
 
 __all__ = [
@@ -30,8 +32,10 @@ __all__ = [
     "Ledger",
     "LineResult",
     "Merged",
+    "RateSource",
     "Result",
     "RunRecord",
+    "Withheld",
     "open_ledger",
 ]
 

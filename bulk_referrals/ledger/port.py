@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import Any, Final, Protocol
 
 import pyarrow as pa
@@ -52,6 +52,17 @@ BY_WEIGHT: Final = (
     InviteState.UNKNOWN,
     InviteState.ACCEPTED,
 )
+
+
+class Withheld(StrEnum):
+    """Why an invite may not leave, although its sender meant it to: another run had a hand in it.
+
+    It happens only in a store that several runs use at once.
+    """
+
+    ACCEPTED = "accepted"  # another run has had it accepted meanwhile
+    DOUBTFUL = "doubtful"  # a run that is no more left it in doubt: ours now, to be read back
+    BUSY = "busy"  # another run has it under way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +237,30 @@ class InviteKeys:
         return hashlib.blake2b(text, digest_size=KEY_BYTES, key=self.secret).digest()
 
 
+class RateSource(Protocol):
+    """The beats of one organisation's rate, dealt out to all who send through one ledger.
+
+    Used by one thread at a time. Each method raises `LedgerError` when the store cannot do it.
+    """
+
+    def take(self, count: int, interval_s: float) -> float:
+        """Take the next beats, which are nobody else's.
+
+        Args:
+            count: how many, at least 1.
+            interval_s: from one to the next, seconds.
+
+        Returns:
+            Seconds from now to the first of them, at least 0.
+        """
+
+    def hold(self, wait_s: float) -> None:
+        """Let no beat that is not taken yet fall within the next so many seconds."""
+
+    def close(self) -> None:
+        """Let go of the store."""
+
+
 class Ledger(Protocol):
     """A durable store; every write is on disk when its method returns.
 
@@ -235,14 +270,38 @@ class Ledger(Protocol):
     def keys(self) -> InviteKeys:
         """Return this ledger's way to make keys."""
 
-    def lock(self, *, wait_s: float) -> AbstractContextManager[None]:
-        """Hold the ledger for one run.
+    def lock(
+        self, run_id: str = "", *, member: str = "", wait_s: float, grace_s: float = 0.0
+    ) -> AbstractContextManager[None]:
+        """Hold a run for one sitting, and with it what it has in flight; or the whole ledger.
+
+        A store of one machine holds the whole ledger in any case. One that several hosts share
+        lets different runs be held at once, and different members of one run. What a dead holder
+        held can be had only when nothing of it can leave any more: when it is known to be dead,
+        or has not been heard of for the length of its lease and its grace.
 
         Args:
-            wait_s: how long to wait for another run to let go, seconds.
+            run_id: the run, begun or about to be; "" for the whole ledger.
+            member: which of several senders of the run; "" where it has one.
+            wait_s: how long to wait for another to let go, seconds.
+            grace_s: longest time that a request of the holder may be under way, seconds.
 
         Raises:
-            LedgerBusyError: another run holds it.
+            LedgerBusyError: another holds it.
+        """
+
+    def is_held(self) -> bool:
+        """Tell, without asking the store, whether what `lock` took is certainly still ours.
+
+        Asked right before a request leaves; where it is not certain, `renew` makes sure. For any
+        thread.
+        """
+
+    def renew(self) -> None:
+        """Make sure that what `lock` took is still ours; for any thread.
+
+        Raises:
+            LedgerError: it is not, or nobody can tell: nothing may leave any more.
         """
 
     def begin(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
@@ -263,14 +322,24 @@ class Ledger(Protocol):
     def invites(self, keys: Iterable[bytes]) -> dict[bytes, InviteRecord]:
         """Return what is known of these invites; those never sent are left out."""
 
-    def write(self, run_id: str, entries: Sequence[Entry]) -> None:
-        """Apply entries in order, all or none.
+    def claim(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Take over what is in doubt and held by nobody; return those of the keys that are ours.
+
+        Only what is ours is read back, settled and sent again by us.
+        """
+
+    def write(self, run_id: str, entries: Sequence[Entry]) -> dict[bytes, Withheld]:
+        """Apply entries in order, all or none, with the ledger held.
 
         An intent takes back what its lines had come to in an earlier sitting.
 
+        Returns:
+            The invites that may not leave, and why. An intent that names one of them is not
+            applied, and nothing of its request may be sent.
+
         Raises:
-            LedgerError: also when an intent names an invite that is accepted: sending it would
-                make a second one.
+            LedgerError: also when what was held is lost; and, where no other run can have had a
+                hand in it, when an intent names an invite that is accepted.
         """
 
     def results(self, run_id: str) -> pa.Table:
@@ -282,6 +351,12 @@ class Ledger(Protocol):
 
     def last_request(self, run_id: str) -> int:
         """Return the highest request number of a run; 0 when it has sent nothing."""
+
+    def rate(self, organisation: str) -> RateSource | None:
+        """Return the organisation's one rate; None where no other run can send at the same time.
+
+        For a thread of its own.
+        """
 
     def codes(self, keys: Iterable[bytes]) -> dict[bytes, str]:
         """Return the referral codes kept under these keys (`InviteKeys.code_key`)."""

@@ -26,6 +26,7 @@ from bulk_referrals.ledger.port import (
     Merged,
     Result,
     RunRecord,
+    Withheld,
 )
 from bulk_referrals.ledger.sqlite_file import SqliteFile
 
@@ -121,8 +122,12 @@ class SqliteLedger(SqliteFile):
                     )
         return known
 
-    def write(self, run_id: str, entries: Sequence[Entry]) -> None:
-        """Apply entries in order, all or none, durable on return."""
+    def claim(self, keys: Iterable[bytes]) -> set[bytes]:
+        """Return all the keys: no other run can hold any."""
+        return set(keys)
+
+    def write(self, run_id: str, entries: Sequence[Entry]) -> dict[bytes, Withheld]:
+        """Apply entries in order, all or none, durable on return; nothing is withheld."""
         number = self._number(run_id)
         with self._transaction():
             for entry in entries:
@@ -130,6 +135,7 @@ class SqliteLedger(SqliteFile):
                     self._write_intent(number, entry)
                 else:
                     self._write_result(number, entry)
+        return {}
 
     def _write_intent(self, number: int, intent: Intent) -> None:
         self._db.execute(
@@ -205,6 +211,9 @@ class SqliteLedger(SqliteFile):
                 (self._number(run_id),),
             ).fetchone()
         return int(last)
+
+    def rate(self, organisation: str) -> None:
+        """Return None: one run sends at a time, and its own pace is the organisation's."""
 
     def codes(self, keys: Iterable[bytes]) -> dict[bytes, str]:
         """Return the referral codes kept under these keys."""

@@ -52,10 +52,20 @@ class SqliteFile:
             raise
 
     @contextmanager
-    def lock(self, *, wait_s: float) -> Iterator[None]:
-        """Hold the ledger for one run, by a file lock beside it."""
+    def lock(
+        self, run_id: str = "", *, member: str = "", wait_s: float, grace_s: float = 0.0
+    ) -> Iterator[None]:
+        """Hold the whole ledger, by a file lock beside it; the system frees what the dead held."""
+        del run_id, member, grace_s
         with self._alone("lock", wait_s):
             yield
+
+    def is_held(self) -> bool:
+        """Return True: a lock on a file of this machine is not lost while its holder lives."""
+        return True
+
+    def renew(self) -> None:
+        """Nothing to renew."""
 
     def compact(self) -> int:
         """Give disk space back, and leave nothing of what was deleted in the file or beside it.

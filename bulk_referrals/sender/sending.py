@@ -22,7 +22,7 @@ from bulk_referrals.errors import (
     NotSentError,
 )
 from bulk_referrals.exchange import Lane, Part
-from bulk_referrals.ledger import Intent, LineResult, Result
+from bulk_referrals.ledger import Intent, LineResult, RateSource, Result
 from bulk_referrals.model import Outcome, RequestFigures
 from bulk_referrals.policy import Effect, Pace, RetryBudget
 from bulk_referrals.sender.agenda import Agenda, LaneTurns
@@ -36,6 +36,7 @@ from bulk_referrals.sender.turns import (
     after_answer,
     after_look,
     after_loss,
+    after_withheld,
     halves,
     postponed,
     unsent_state,
@@ -70,6 +71,7 @@ class Sender:
         client: the API.
         journal: the ledger's, entered.
         pace: how fast requests may leave.
+        rate: the organisation's one rate, where others send at the same time; None: all of it.
         concurrency: most requests under way at once.
         limits: how often and how long.
         guards: when to stop.
@@ -87,6 +89,7 @@ class Sender:
         client: Client,
         journal: Journal,
         pace: Pace,
+        rate: RateSource | None = None,
         concurrency: int,
         limits: Limits,
         guards: SendLimits,
@@ -98,7 +101,7 @@ class Sender:
     ) -> None:
         self._client = client
         self._journal = journal
-        self._throttle = Throttle(pace)
+        self._throttle = Throttle(pace, rate)
         self._concurrency = concurrency
         self._limits = limits
         self._guards = guards
@@ -212,13 +215,17 @@ class Sender:
     async def _post_journaled(self, turn: Turn, signed: Mapping[str, str]) -> tuple[Turn, ...]:
         request, self._next_request = self._next_request, self._next_request + 1
         sent = replace(turn, attempts=turn.attempts + 1, sent_at=datetime.now(UTC))
-        await self._journal.write(self._intent(request, sent))
+        if withheld := await self._journal.write(self._intent(request, sent)):
+            step = after_withheld(turn, withheld, key=self._key_of, now=_now())
+            await self._record(step.lines)
+            return step.turns
         if not await self._throttle.turn():
             await self._release(request, turn)
             return (turn,)
         if turn.doubted and not await self._still_absent(turn, signed):
             await self._release(request, turn)
             return (postponed(turn, due=_now()),)
+        await self._journal.make_sure()
         self._sent += 1
         self._retried += turn.attempts > 0
         left_at = _now()
@@ -333,7 +340,7 @@ class Sender:
 
     async def _still_absent(self, turn: Turn, signed: Mapping[str, str]) -> bool:
         """Look a last time before sending again, with no wait between the look and the act."""
-        self._throttle.pace.take(_now())  # it counts in the rate, and the next one waits for it
+        await self._throttle.charge()  # it counts in the rate, and the next one waits for it
         self._read_back += 1
         try:
             seen = await self._client.get(turn.parts[0], signed)
@@ -382,7 +389,7 @@ class Sender:
         now = _now()
         if effect is Effect.SLOW:
             wait_s = policy.retry_after_s(retry_after, now=datetime.now(UTC))
-            self._throttle.pace.refused(now, left_at=left_at, wait_s=wait_s)
+            await self._throttle.refused(now, left_at=left_at, wait_s=wait_s)
             self._health.failed()
             self._stop_in_outage(now)
             return

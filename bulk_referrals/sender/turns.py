@@ -5,13 +5,13 @@ is found, or shown absent twice after the settle time, or given up as unknown. O
 is not in doubt is ever sent.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from bulk_referrals.exchange import Invite, Part, ReadBack, ReferralRequest
-from bulk_referrals.ledger import InviteState, LineResult
+from bulk_referrals.ledger import InviteState, LineResult, Withheld
 from bulk_referrals.model import Outcome
 from bulk_referrals.policy import Finding, Judgement, Verdict, backoff_s
 from bulk_referrals.wire import lists
@@ -21,6 +21,8 @@ from bulk_referrals.wire import lists
 _NEVER_GIVEN_UP: Final = frozenset({"401", "403", "404", "405", "415", "429", "517"})
 _ABSENCES_NEEDED: Final = 2
 _FIRST_LOOK_S: Final = 0.2
+# How soon an invite is asked for again that another run has under way.
+_BUSY_S: Final = 2.0
 _LOST: Final = Finding(verdict=Verdict.READ_BACK, code="no-answer")
 
 KeyOf = Callable[[int], bytes]
@@ -186,6 +188,32 @@ def in_doubt(turn: Turn, part: Part, *, now: float, finding: Finding) -> Turn:
                    absences=0, finding=finding, doubted=True)  # fmt: skip
 
 
+def after_withheld(
+    turn: Turn, withheld: Mapping[bytes, Withheld], *, key: KeyOf, now: float
+) -> Step:
+    """Return what follows when the ledger kept some invites of a turn from leaving.
+
+    What another run had accepted is done; what a dead run left in doubt is read back like a loss
+    of our own; what a live run has under way is asked for again later; the rest may leave.
+    """
+    lines: list[LineResult] = []
+    turns: list[Turn] = []
+    for reason in (None, *Withheld):
+        of_reason = (
+            _only(part, [i for i in part.invites if withheld.get(key(i.line)) is reason])
+            for part in turn.parts
+        )
+        parts = tuple(part for part in of_reason if part.invites)
+        if reason is Withheld.ACCEPTED:
+            lines += [_elsewhere(turn, invite) for part in parts for invite in part.invites]
+        elif reason is Withheld.DOUBTFUL:
+            turns += [in_doubt(turn, part, now=now, finding=_LOST) for part in parts]
+        elif parts:
+            rest = replace(turn, parts=parts)
+            turns.append(postponed(rest, due=now + _BUSY_S) if reason else rest)
+    return Step(lines=tuple(lines), turns=tuple(turns))
+
+
 def postponed(turn: Turn, *, due: float) -> Turn:
     """Return a turn that is not sent now; once doubted, it is looked for again before it is."""
     if not turn.doubted:
@@ -262,6 +290,19 @@ def _line(
 def _found(turn: Turn, invite: Invite, key: KeyOf) -> LineResult:
     finding = Finding(verdict=Verdict.ACCEPTED, code="1000", message="found by reading back")
     return _line(turn, invite, Verdict.ACCEPTED, finding, key)
+
+
+def _elsewhere(turn: Turn, invite: Invite) -> LineResult:
+    """Settle an invite that another run has had accepted: its state is that run's to tell."""
+    return LineResult(
+        line=invite.line,
+        key=None,
+        state=None,
+        outcome=Outcome.ALREADY_SENT,
+        code="already-sent",
+        attempts=turn.attempts,
+        sent_at=turn.sent_at,
+    )
 
 
 def _gone(turn: Turn, invite: Invite, key: KeyOf) -> LineResult:

@@ -34,13 +34,13 @@ def _sent_before_journaled() -> None:
     original = Journal.write
     held: dict[int, Intent] = {}
 
-    async def write(self: Journal, entry: Any) -> None:
+    async def write(self: Journal, entry: Any) -> Any:
         if isinstance(entry, Intent):
             held[entry.request] = entry
-            return
+            return {}
         if entry.request in held:
             await original(self, held.pop(entry.request))
-        await original(self, entry)
+        return await original(self, entry)
 
     put(Journal, write=write)
 
@@ -102,8 +102,8 @@ def _no_lock() -> None:
     from bulk_referrals.ledger.sqlite import SqliteLedger  # noqa: PLC0415 - in the child only
 
     @contextmanager
-    def lock(self: SqliteLedger, *, wait_s: float) -> Iterator[None]:
-        del self, wait_s
+    def lock(self: SqliteLedger, *_: object, **__: object) -> Iterator[None]:
+        del self
         yield
 
     put(SqliteLedger, lock=lock)
