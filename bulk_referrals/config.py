@@ -347,11 +347,12 @@ def parse_rows(text: str) -> tuple[int, int | None]:
         ValueError: it is none of these.
     """
     match = _ROWS.fullmatch(text.strip() or "..")
-    least, most = (int(match[1] or 0), match[2] and int(match[2])) if match else (1, 0)
-    if most != "" and least > most:
+    if match is not None:
+        least, most = int(match[1] or 0), int(match[2]) if match[2] else None
+    if match is None or (most is not None and least > most):
         message = "write a number of rows as 1000..50000, 1000.. or ..50000"
         raise ValueError(message)
-    return least, None if most == "" else most
+    return least, most
 
 
 def in_quiet_hours(text: str, moment: datetime) -> bool:

@@ -19,6 +19,7 @@ from bulk_referrals.config import (
     load_settings,
     parse_quiet_hours,
     parse_rate,
+    parse_rows,
     shown,
 )
 from bulk_referrals.errors import UsageError
@@ -85,6 +86,10 @@ IN_THE_ENVIRONMENT = {
     "settle_s": "0", "outage_s": "60", "max_failures": "0", "max_failure_rate": "0.2",
     "canary": "3", "limit": "0", "quiet_hours": "21:00-09:00", "max_memory": "1GiB",
     "read_timeout": "20",
+    "expect_rows": "1000..50000", "expect_growth": "10", "allow_empty": "true",
+    "log_file": "/n.log", "log_format": "json",
+    "notify": f"mailto://u:{SECRET}@example.com?to=a@b.c,d@e.f, slack://{SECRET}/b",
+    "notify_on": "always", "notify_attach": "report.xlsx,run.json", "metrics": "/m.prom",
 }  # fmt: skip
 
 
@@ -346,3 +351,56 @@ def test_a_cluster_has_its_host_and_its_zone(cluster: str) -> None:
         None, {"cluster": cluster, "host": "https://x.example.com", "cluster_timezone": "UTC"}
     )
     assert (own.base_url, own.api_timezone) == ("https://x.example.com", "UTC")
+
+
+# --- what a night is expected to bring, and who is told
+
+
+@pytest.mark.parametrize(
+    ("text", "rows"),
+    [
+        ("", (0, None)),
+        ("..", (0, None)),
+        ("1000..50000", (1000, 50000)),
+        ("1000 .. ", (1000, None)),
+        ("..50000", (0, 50000)),
+        ("7..7", (7, 7)),
+    ],
+)
+def test_a_number_of_rows_may_be_open_at_either_end(
+    text: str, rows: tuple[int, int | None]
+) -> None:
+    assert parse_rows(text) == rows
+    assert load_settings(None, {"expect_rows": text}).expect_rows == text
+
+
+@pytest.mark.parametrize("text", ["1000", "50..20", "a..b", "-1..3", "1,000..2", "٣..٤"])
+def test_anything_else_is_told(text: str) -> None:
+    told = "expect_rows: write a number of rows as 1000..50000, 1000.. or ..50000."
+    assert faults({"expect_rows": text}) == [told]
+
+
+def test_growth_is_a_factor_above_one_and_a_flag_can_switch_it_off(tmp_path: Path) -> None:
+    file = file_of(tmp_path, "expect_growth = 10\n")
+    assert load_settings(file, {}).expect_growth == 10
+    assert load_settings(file, {"expect_growth": "off"}).expect_growth is None
+    assert faults({"expect_growth": "1"})
+
+
+def test_addresses_may_hold_commas_and_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BULK_REFERRALS_NOTIFY", IN_THE_ENVIRONMENT["notify"])
+    settings = load_settings(None, {})
+    assert [each.get_secret_value() for each in settings.notify] == [
+        f"mailto://u:{SECRET}@example.com?to=a@b.c,d@e.f",
+        f"slack://{SECRET}/b",
+    ]
+    assert SECRET not in repr(settings) + str(settings.public())
+    assert "notify" not in settings.public()
+    assert faults({"notify_attach": ["/etc/passwd"]})
+
+
+def test_a_file_with_addresses_is_for_its_owner_alone(tmp_path: Path) -> None:
+    text = f'notify = ["slack://{SECRET}/b"]\n'
+    assert load_settings(file_of(tmp_path, text), {}).notify
+    (told,) = faults({}, file_of(tmp_path, text, 0o644))
+    assert "others can read it" in told
