@@ -7,10 +7,11 @@ from typing import Final
 
 # A server may ask for any wait; beyond this we would rather ask again than sleep.
 _LONGEST_RETRY_AFTER_S: Final = 900.0
-# Keeps a count over any window under the limit although requests do not arrive evenly.
-_HEADROOM: Final = 0.985
-# How far behind its even beat the pace may catch up: a late wake-up, not a burst.
-_CATCH_UP_S: Final = 0.05
+# Keeps a count over any window under the limit although requests do not arrive evenly: of a
+# window of one second, 20 ms.
+_HEADROOM: Final = 0.98
+# How far behind its even beat the pace may catch up: a late wake-up, and well within that.
+_CATCH_UP_S: Final = 0.005
 _SLOWEST: Final = 64.0
 _NOMINAL_INTERVAL_S: Final = 0.02
 
