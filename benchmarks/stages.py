@@ -31,12 +31,12 @@ def timed(name: str, work: Callable[..., Any]) -> Callable[..., Any]:
 
 def time_stages() -> None:
     """Wrap what a check calls in turn, where it looks it up."""
-    from bulk_referrals import reporter  # noqa: PLC0415 - measured
+    from bulk_referrals import reporter, validator  # noqa: PLC0415 - measured
     from bulk_referrals.pipeline import preparing, publishing  # noqa: PLC0415 - measured
 
     for room, name in (
         (preparing, "load"),
-        (preparing, "validate"),
+        (validator, "validate"),
         (publishing, "without_sending"),
         (publishing, "summarise"),
         (reporter, "write"),

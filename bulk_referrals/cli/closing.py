@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TextIO
 from bulk_referrals.model import Outcome
 
 if TYPE_CHECKING:
-    from bulk_referrals.pipeline import Finished
+    from bulk_referrals.pipeline.publishing import Finished
 
 _NOTICES_SHOWN: Final = 5
 _TASKS_SHOWN: Final = 3

@@ -6,10 +6,9 @@ spreadsheet has already spoilt is refused here, in the columns that are used: er
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -17,6 +16,9 @@ from bulk_referrals.frames import to_frame
 from bulk_referrals.loader.grid import Flaw, Grid
 from bulk_referrals.model import FIELDS
 from bulk_referrals.wayback import own_columns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # ECMA-376 part 1, 18.17.3, and what Excel has added since.
 _ERRORS: Final = (
@@ -103,7 +105,7 @@ def rows(grid: Grid, table: int) -> tuple[pa.Table, pa.Table]:
     return whole.filter(kept), grid.cells.filter(kept)
 
 
-def frame(parts: Sequence[pa.Table]) -> pd.DataFrame:
+def frame(parts: Sequence[pa.Table]) -> "pd.DataFrame":
     """Return the rows of all tables, one after another, as the rows frame."""
     return to_frame(pa.concat_tables(parts))
 

@@ -1,4 +1,7 @@
-"""The use cases: check, run, resume, report, runs. The only place where rooms are wired."""
+"""The use cases: check, run, resume, report, runs. The only place where rooms are wired.
+
+What comes after the reading of the sources is imported in the functions: see `ahead`.
+"""
 
 import hashlib
 import secrets
@@ -6,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from bulk_referrals import __version__
 from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
@@ -15,18 +18,12 @@ from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
 from bulk_referrals.pipeline.credentials import with_credentials
 from bulk_referrals.pipeline.preparing import prepare
-from bulk_referrals.pipeline.publishing import (
-    UNFINISHED,
-    Finished,
-    Run,
-    kept,
-    no_run,
-    publish,
-    publish_check,
-)
 from bulk_referrals.pipeline.watch import Watch
 
-__all__ = ["Finished", "Watch", "check", "report", "resume", "run", "runs", "template"]
+if TYPE_CHECKING:
+    from bulk_referrals.pipeline.publishing import Finished
+
+__all__ = ["Watch", "check", "report", "resume", "run", "runs", "template"]
 
 # These were for the sitting that they were given to; a resumed run is to reach its end.
 _NOT_RESUMED: Final = frozenset({"canary", "limit"})
@@ -38,7 +35,7 @@ def check(
     *,
     payloads: bool = False,
     stdin: BinaryIO | None = None,
-) -> Finished:
+) -> "Finished":
     """Read and check the files, and report. Sends nothing, and needs no ledger.
 
     Args:
@@ -53,6 +50,8 @@ def check(
     """
     now = datetime.now(UTC)
     prepared = prepare(files, settings, now=now, stdin=stdin)
+    from bulk_referrals.pipeline.publishing import publish_check  # noqa: PLC0415 - see above
+
     return publish_check(prepared, settings, _run_id(now), now, payloads=payloads)
 
 
@@ -63,7 +62,7 @@ def run(
     sandbox: bool,
     watch: Watch,
     stdin: BinaryIO | None = None,
-) -> Finished:
+) -> "Finished":
     """Check the files, send what is ready, and report.
 
     Args:
@@ -77,8 +76,7 @@ def run(
         UsageError: a setting or a source cannot be used, or the user said no; nothing was sent.
         LedgerError: the ledger cannot be used, or is in use; nothing was sent.
     """
-    from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
-    from bulk_referrals.pipeline.sitting import (  # noqa: PLC0415 - as above
+    from bulk_referrals.pipeline.sitting import (  # noqa: PLC0415 - a check needs no client
         organisation,
         require_connection,
     )
@@ -89,6 +87,9 @@ def run(
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
     now = datetime.now(UTC)
     prepared = prepare(files, settings, now=now, stdin=stdin)
+    from bulk_referrals.pipeline.publishing import Run  # noqa: PLC0415 - see above
+    from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
+
     record = RunRecord(
         run_id=_run_id(now),
         version=__version__,
@@ -103,13 +104,16 @@ def run(
         notices=prepared.notices,
     )
     begun = Run(record=record, checked=prepared.checked, original=prepared.loaded.original)
-    with _opened(settings) as ledger, ledger.lock(wait_s=settings.wait_s):
+    with (
+        _opened(settings) as ledger,
+        ledger.lock(record.run_id, wait_s=settings.wait_s, grace_s=settings.timeout),
+    ):
         return sit(begun, settings, ledger, watch, is_new=True)
 
 
 def resume(
     run_id: str | None, flags: Mapping[str, Any], *, config: Path | None, watch: Watch
-) -> Finished:
+) -> "Finished":
     """Go on with a run that stopped; its source files are not needed.
 
     Args:
@@ -122,12 +126,12 @@ def resume(
         UsageError: there is no such run, or nothing to go on with.
         LedgerError: the ledger cannot be used, or is in use.
     """
+    from bulk_referrals.pipeline.publishing import kept  # noqa: PLC0415 - see above
     from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
     from bulk_referrals.pipeline.sitting import require_connection  # noqa: PLC0415 - as above
 
     outer = load_settings(config, flags)
-    with _opened(outer) as ledger, ledger.lock(wait_s=outer.wait_s):
-        record = _unfinished(ledger, run_id)
+    with _opened(outer) as ledger, _unfinished_held(ledger, run_id, outer) as record:
         own = {name: v for name, v in record.settings.items() if name not in _NOT_RESUMED}
         settings = load_settings(config, {**own, "ledger": outer.ledger, **flags})
         settings = with_credentials(settings, sandbox=record.target == SANDBOX_TARGET)
@@ -137,13 +141,19 @@ def resume(
         return sit(kept(ledger, record), settings, ledger, watch, is_new=False)
 
 
-def report(run_id: str, settings: Settings) -> Finished:
+def report(run_id: str, settings: Settings) -> "Finished":
     """Make the report of a run again, from the ledger alone.
 
     Raises:
         UsageError: there is no such run.
         LedgerError: the ledger cannot be used.
     """
+    from bulk_referrals.pipeline.publishing import (  # noqa: PLC0415 - see above
+        kept,
+        no_run,
+        publish,
+    )
+
     with _opened(settings) as ledger:
         record = ledger.run(run_id)
         if record is None:
@@ -157,7 +167,7 @@ def runs(settings: Settings) -> list[RunRecord]:
     Raises:
         LedgerError: the ledger cannot be used.
     """
-    if not settings.ledger.exists():
+    if isinstance(settings.ledger, Path) and not settings.ledger.exists():
         return []
     with _opened(settings) as ledger:
         return ledger.runs()
@@ -198,6 +208,22 @@ def _opened(settings: Settings) -> Iterator[Ledger]:
         ledger.close()
 
 
+@contextmanager
+def _unfinished_held(
+    ledger: Ledger, run_id: str | None, settings: Settings
+) -> Iterator[RunRecord]:
+    """Hold the run to go on with, and give its record: as it is when it is held, not before."""
+    while True:
+        seen = _unfinished(ledger, run_id)
+        # The sitting takes the run's own settings; the longer of the two bounds its requests.
+        grace_s = max(settings.timeout, float(seen.settings.get("timeout", 0.0)))
+        with ledger.lock(seen.run_id, wait_s=settings.wait_s, grace_s=grace_s):
+            record = _unfinished(ledger, run_id)
+            if record.run_id == seen.run_id:
+                yield record
+                return
+
+
 def _run_id(now: datetime) -> str:
     """Return an id that sorts by time and is safe as a folder name."""
     return f"{now:%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
@@ -205,6 +231,8 @@ def _run_id(now: datetime) -> str:
 
 def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
     """Return the run to go on with."""
+    from bulk_referrals.pipeline.publishing import no_run  # noqa: PLC0415 - see above
+
     if run_id is None:
         kept_here = (one for one in reversed(ledger.runs()) if one.pruned_at is None)
         record = next((one for one in kept_here if _is_open(one)), None)
@@ -223,6 +251,8 @@ def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
 
 def _is_open(record: RunRecord) -> bool:
     """Tell whether a run is to be gone on with: to send, or to report where it died over that."""
+    from bulk_referrals.pipeline.publishing import UNFINISHED  # noqa: PLC0415 - see above
+
     return record.state in UNFINISHED or record.exit_code is None
 
 

@@ -3,14 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import BinaryIO
-
-import pandas as pd
+from typing import TYPE_CHECKING, BinaryIO
 
 from bulk_referrals.config import Settings
 from bulk_referrals.loader import load, load_list
 from bulk_referrals.model import Loaded, LoadOptions, Rules, SourceTable
-from bulk_referrals.validator import suppression_keys, validate
+from bulk_referrals.pipeline.ahead import import_ahead
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -24,7 +25,7 @@ class Prepared:
     """
 
     loaded: Loaded
-    checked: pd.DataFrame
+    checked: "pd.DataFrame"
     notices: tuple[str, ...]
 
 
@@ -50,7 +51,10 @@ def prepare(
         max_memory_bytes=settings.max_memory,
         read_timeout_s=settings.read_timeout,
     )
+    import_ahead()
     loaded = load(files, options, stdin=stdin)
+    from bulk_referrals.validator import validate  # noqa: PLC0415 - see `ahead`
+
     rules, told = _rules(settings, options, now)
     checked = validate(loaded.rows, rules, places=_places(loaded))
     return Prepared(
@@ -79,9 +83,12 @@ def _rules(settings: Settings, options: LoadOptions, now: datetime) -> tuple[Rul
         day_first=settings.day_first,
         mobile=settings.mobile,
         mobile_format=settings.mobile_format,
+        lookup_codes=settings.lookup_codes,
     )
     if not settings.suppress:
         return rules, []
+    from bulk_referrals.validator import suppression_keys  # noqa: PLC0415 - see `ahead`
+
     suppressed: frozenset[str] = frozenset()
     told: list[str] = []
     for path in settings.suppress:

@@ -8,7 +8,7 @@ from report_factory import make_report
 
 from bulk_referrals.cli.closing import Style, closing
 from bulk_referrals.model import RunReport, RunState
-from bulk_referrals.pipeline import Finished
+from bulk_referrals.pipeline.publishing import Finished
 from bulk_referrals.summary import summarise
 
 PLAIN = Style(width=0, colour=False)

@@ -3,15 +3,16 @@
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk_referrals import grouper
 from bulk_referrals.exchange import Lane
-from bulk_referrals.frames import TEXT
 from bulk_referrals.grouper import group, lanes
 
+TEXT = pd.ArrowDtype(pa.string())
 Row = tuple[bool, str, str, str]
 
 ROWS = st.lists(

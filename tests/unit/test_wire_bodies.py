@@ -5,10 +5,11 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bulk_referrals.frames import TEXT, to_table
+from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import group, lanes
 from bulk_referrals.wire import BODY_COLUMNS, bodies, payload
 
+TEXT = pd.ArrowDtype(pa.string())
 _CELL = st.text(st.characters(codec="utf-8"), max_size=8)
 _AWKWARD = st.sampled_from(['"', "\\", "\x00\x1f\x7f", "é\u2028", "</script>", "😀", "\n\t"])
 _INVITE = st.fixed_dictionaries(
