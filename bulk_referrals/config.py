@@ -16,7 +16,7 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr, field_validator
 from pydantic_settings import (
     BaseSettings,
     NoDecode,
@@ -24,6 +24,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from bulk_referrals.database import LedgerPlace, path_or_url
 from bulk_referrals.layering import ENV_PREFIX, Layers, Values, check_layers, read_layers
 from bulk_referrals.model import MobileFormat, MobileRule
 
@@ -55,7 +56,14 @@ SANDBOX_TARGET: Final = "sandbox"
 # A name or an address, and perhaps a port: no credentials, which would leave with a redirect.
 _NETLOC: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?", re.IGNORECASE)
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
-_SECRETS: Final = ("username", "password", "client_key", "client_secret", "notify")
+_SECRETS: Final = (
+    "username",
+    "password",
+    "client_key",
+    "client_secret",
+    "notify",
+    "sftp_password",
+)
 _RATE: Final = re.compile(
     r"(\d+(?:\.\d+)?)\s*/\s*(s|sec|second|m|min|minute|h|hour)", re.IGNORECASE | re.ASCII
 )
@@ -129,9 +137,11 @@ class Settings(BaseSettings):
     # --- where things are
     config: Path | None = Field(None, description="The TOML file that these settings are from.")
     profile: str = Field("", description="The profile of that file that is used.")
-    ledger: Path = Field(
+    ledger: Annotated[
+        LedgerPlace, BeforeValidator(path_or_url), PlainSerializer(str, return_type=str)
+    ] = Field(
         Path(".bulk_referrals/ledger.sqlite3"),
-        description="The ledger's file, made where missing.",
+        description="The ledger's file, made where missing, or postgresql://….",
     )
     reports: Path = Field(Path("reports"), description="The folder of the reports.")
     wait_s: float = Field(0.0, ge=0, description="Seconds to wait for another run to end.")
@@ -168,6 +178,9 @@ class Settings(BaseSettings):
         default_factory=MobileRule,
         description="The brand's own rule.",
         examples=[{"country_codes": ["91"]}],
+    )
+    lookup_codes: bool = Field(
+        False, description="Ask the platform for the referral codes that rows do not have."
     )
     suppress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Files of contacts that are never invited."
@@ -210,6 +223,34 @@ class Settings(BaseSettings):
     canary: int | None = Field(None, ge=1, description="Send this many referrers first.")
     limit: int | None = Field(None, ge=0, description="Send at most so many rows.")
     quiet_hours: str = Field("", description="Send nothing in these hours: 21:00-09:00.")
+
+    # --- where exports land
+    new_only: bool = Field(
+        False,  # noqa: FBT003 - pydantic takes defaults so
+        description="Leave out files whose content an earlier run has taken.",
+    )
+    unchanged_for_s: float = Field(
+        0.0, ge=0, le=86_400, description="Seconds that a file must not have changed for."
+    )
+    afterwards: Literal["leave", "move"] = Field(
+        "leave",
+        description="Leave files where they are, or move them once they were taken.",
+    )
+    done_folder: str = Field(
+        "done", min_length=1, description="Beside a file: where it is moved to once taken."
+    )
+    failed_folder: str = Field(
+        "failed", min_length=1, description="Beside a file: where it is moved to if unreadable."
+    )
+    remote_timeout: float = Field(
+        60.0, gt=0, le=86_400, description="Seconds for one exchange with a store of files."
+    )
+    known_hosts: Path = Field(
+        Path("~/.ssh/known_hosts"), description="The keys of the SFTP hosts that are trusted."
+    )
+    sftp_password: SecretStr = Field(
+        SecretStr(""), description="For SFTP hosts, where no key or agent signs in."
+    )
 
     # --- expecting
     expect_rows: str = Field(

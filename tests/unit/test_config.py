@@ -85,11 +85,13 @@ IN_THE_ENVIRONMENT = {
     "timeout": "12.5", "batch_size": "9", "customers_per_request": "2", "max_attempts": "3",
     "settle_s": "0", "outage_s": "60", "max_failures": "0", "max_failure_rate": "0.2",
     "canary": "3", "limit": "0", "quiet_hours": "21:00-09:00", "max_memory": "1GiB",
-    "read_timeout": "20",
+    "read_timeout": "20", "lookup_codes": "true",
     "expect_rows": "1000..50000", "expect_growth": "10", "allow_empty": "true",
     "log_file": "/n.log", "log_format": "json",
     "notify": f"mailto://u:{SECRET}@example.com?to=a@b.c,d@e.f, slack://{SECRET}/b",
     "notify_on": "always", "notify_attach": "report.xlsx,run.json", "metrics": "/m.prom",
+    "new_only": "true", "unchanged_for_s": "60", "afterwards": "move", "done_folder": "sent",
+    "failed_folder": "amiss", "remote_timeout": "5", "known_hosts": "/k", "sftp_password": SECRET,
 }  # fmt: skip
 
 
