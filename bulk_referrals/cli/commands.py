@@ -14,7 +14,7 @@ from bulk_referrals.errors import UsageError
 
 if TYPE_CHECKING:
     from bulk_referrals.config import Settings
-    from bulk_referrals.pipeline import Finished
+    from bulk_referrals.pipeline.publishing import Finished
 
 # Typer reads the flags off a command's parameters, so they are many, positional and sometimes
 # boolean; most are read through the context, under the names of their settings.

@@ -12,7 +12,7 @@ from bulk_referrals.model import Outcome
 
 if TYPE_CHECKING:
     from bulk_referrals.ledger import RunRecord
-    from bulk_referrals.pipeline import Finished
+    from bulk_referrals.pipeline.publishing import Finished
 
 _LINE_EVERY_S: Final = 30.0
 
