@@ -292,24 +292,25 @@ class Client:
             self._auth.worked()
         return answer
 
-    async def get(self, part: Part, signed: Mapping[str, str]) -> ReadBack:
+    async def get(
+        self, part: Part, signed: Mapping[str, str], *, only_code: bool = False
+    ) -> ReadBack:
         """Read back all invites of one referrer in one campaign, over all stores.
 
         Args:
-            part: names the referrer and the campaign.
+            part: names the referrer and the campaign; without a token, the default campaign.
             signed: from `sign`.
+            only_code: ask for the referrer's code alone.
 
         Raises:
             ClientError: no answer; a GET changes nothing, so it may simply be asked again.
         """
         by_mobile = part.referrer_type == ReferralType.MOBILE
-        asked = {
-            "mobile" if by_mobile else "email": part.referrer,
-            "campaign_token": part.campaign_token,
-            "store_code": "all",
-            "limit": str(READ_BACK_LIMIT),
-        }
-        url = httpx.URL(self._url, params=asked)
+        asked = {"mobile" if by_mobile else "email": part.referrer, "store_code": "all"}
+        if part.campaign_token:
+            asked["campaign_token"] = part.campaign_token
+        more = {"only_referral_code": "true"} if only_code else {"limit": str(READ_BACK_LIMIT)}
+        url = httpx.URL(self._url, params=asked | more)
         status, headers, content = await self._within_time("GET", url, headers=signed)
         if status != httpx.codes.UNAUTHORIZED:
             self._auth.worked()

@@ -136,6 +136,14 @@ CODES: Final[dict[str, Code]] = {
         title="The row has no referral code",
         advice="Fill in the referrer's referral code for this campaign.",
     ),
+    "no-referral-code": Code(
+        title="The platform has no referral code for this referrer in this campaign",
+        advice="Check the referrer and the campaign, or fill in the code.",
+    ),
+    "code-not-looked-up": Code(
+        title="The referral code could not be asked for",
+        advice="Resume the run, or fill in the code.",
+    ),
     "bad-referral-code": Code(
         title="The referral code cannot be one",
         advice="Copy the referrer's referral code for this campaign.",

@@ -1,7 +1,7 @@
 """The vocabulary: column names, enums, and the few frozen values that pass between rooms.
 
 Two frames go through the house. Both are pandas DataFrames whose text columns are
-pyarrow-backed (`frames.TEXT`), where an empty cell is null, never "".
+pyarrow-backed (`pd.ArrowDtype(pa.string())`), where an empty cell is null, never "".
 
 **rows** (loader → validator): one line per source row, in the order of the sources.
 
@@ -36,6 +36,8 @@ gives one line, or two where it names both an invitee's mobile and an invitee's 
 | `advice` | text | null, or what to do, a sentence |
 | `warning` | text | null, or what deserves a look but does not stop the row |
 | `duplicate_of` | Int64 | null, or the position in this frame of the first such invite |
+
+Where a referral code is still to be looked up, the `invited_on` of a ready line ends in its dot.
 
 **outcomes** (ledger → summary, reporter): the checked frame, in the same order, with `outcome`
 filled in every line and three more columns. Here `code`, `reason` and `advice` tell of the
@@ -255,6 +257,7 @@ class Rules:
         mobile: the brand's rule.
         mobile_format: how mobiles are sent.
         suppressed: canonical keys (digits with country code, lower-cased e-mails) never invited.
+        lookup_codes: a missing referral code will be asked for, so it is no fault.
     """
 
     now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
@@ -267,6 +270,7 @@ class Rules:
     mobile: MobileRule = field(default_factory=MobileRule)
     mobile_format: MobileFormat = MobileFormat.DIGITS
     suppressed: frozenset[str] = frozenset()
+    lookup_codes: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,12 +282,14 @@ class RequestFigures:
         retried: of these, those after a request's first.
         read_back: GET read-backs.
         throttled_s: seconds that a request, ready to leave, waited for the rate.
+        looked_up: GETs for referral codes.
     """
 
     sent: int = 0
     retried: int = 0
     read_back: int = 0
     throttled_s: float = 0.0
+    looked_up: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -8,6 +8,7 @@ from bulk_referrals.policy.verdicts import (
     Judgement,
     Verdict,
     judge,
+    judge_code,
     judge_read_back,
 )
 
@@ -21,6 +22,7 @@ __all__ = [
     "Verdict",
     "backoff_s",
     "judge",
+    "judge_code",
     "judge_read_back",
     "retry_after_s",
 ]

@@ -64,6 +64,7 @@ class Judgement:
 CAMPAIGN_CODES: Final = frozenset({"1202", "1203"})
 
 _NO_CUSTOMER: Final = frozenset({"1011", "1012"})
+_NO_CODE: Final = _NO_CUSTOMER | CAMPAIGN_CODES | {"1204", "1205"}
 _SUCCESS: Final = "200"
 _PARTLY: Final = "201"
 _DONE: Final = "1000"
@@ -180,6 +181,24 @@ def _effect(code: str, item_codes: set[str], *, spoken: bool) -> Effect:
         return Effect.STOP
     ailing = number in _SERVER_ERRORS and code not in _NOT_PROCESSED
     return Effect.AILING if ailing or code == _NO_ANSWER else Effect.NONE
+
+
+def judge_code(seen: ReadBack) -> Effect | None:
+    """Judge whether the answer to a question for a referral code settles it.
+
+    Args:
+        seen: as `wire.read_back` read it.
+
+    Returns:
+        None when it does: the customer's own verdict is that there is one, whose code it tells
+        (or has none to tell), or that it is refused for good; else as `judge_read_back`.
+    """
+    item = seen.item.code if seen.item else ""
+    if seen.matched and item in _NO_CODE:
+        return None  # also where the request failed because of it: "500, all items failed"
+    if seen.matched and item == _DONE and seen.http_status in _SUCCESSES:
+        return None
+    return judge_read_back(seen, longest=1) or Effect.NONE
 
 
 def judge_read_back(seen: ReadBack, *, longest: int) -> Effect | None:

@@ -115,6 +115,7 @@ def manifest(report: RunReport, summary: Summary, outputs: dict[str, str]) -> di
             "sent": report.requests.sent,
             "retried": report.requests.retried,
             "read_back": report.requests.read_back,
+            "looked_up": report.requests.looked_up,
             "throttled_s": round(report.requests.throttled_s, 3),
         },
         "books_balance": summary.books_balance,

@@ -90,6 +90,7 @@ def _facts(report: RunReport, summary: Summary) -> dict[str, str]:
         "Requests sent": f"{report.requests.sent:,}",
         "of these, tried again": f"{report.requests.retried:,}",
         "Looked up afterwards": f"{report.requests.read_back:,}",
+        "Referral codes asked for": f"{report.requests.looked_up:,}".lstrip("0"),
         "Waited for the rate limit": f"{report.requests.throttled_s:,.1f} s",
         "Made by": f"bulk-referrals {report.version}",
         "Exit code": str(report.exit_code),

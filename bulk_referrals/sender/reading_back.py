@@ -46,6 +46,7 @@ async def read_each(
     concurrency: int,
     limits: Limits,
     outage_s: float,
+    only_code: bool = False,
 ) -> Reading:
     """Read back each part's referrer in its campaign, once, and tell what was seen.
 
@@ -59,8 +60,9 @@ async def read_each(
         concurrency: most requests under way at once.
         limits: how often to ask for one, and how long to wait between.
         outage_s: longest time without any answer, seconds.
+        only_code: ask for the referrers' codes alone.
     """
-    reader = _Reader(client, pace, limits, outage_s)
+    reader = _Reader(client, pace, limits, outage_s, only_code=only_code)
     todo = enumerate(parts)
     reason = ""
     try:
@@ -78,8 +80,11 @@ def may_be_cut(answer: ReadBack) -> bool:
 
 
 class _Reader:
-    def __init__(self, client: Client, pace: Pace, limits: Limits, outage_s: float) -> None:
+    def __init__(
+        self, client: Client, pace: Pace, limits: Limits, outage_s: float, *, only_code: bool
+    ) -> None:
         self.throttle = Throttle(pace)
+        self._only_code = only_code
         self.asked = 0
         self._client = client
         self._limits = limits
@@ -98,14 +103,14 @@ class _Reader:
             try:
                 signed = await self._client.sign()
                 self.asked += 1
-                answer = await self._client.get(part, signed)
+                answer = await self._client.get(part, signed, only_code=self._only_code)
             except UsageError as error:
                 raise _EndedError(str(error)) from error
             except ClientError:
                 self._failed(Effect.AILING, "", left_at)
             else:
-                trouble = policy.judge_read_back(answer, longest=READ_BACK_LIMIT)
-                if trouble is None or (trouble is Effect.NONE and may_be_cut(answer)):
+                trouble = self._judge(answer)
+                if trouble is None:
                     self._worked()
                     return answer
                 await self._troubled(trouble, answer, signed, left_at)
@@ -114,6 +119,12 @@ class _Reader:
             looks += 1
             await self._wait(looks)
         return None
+
+    def _judge(self, answer: ReadBack) -> Effect | None:
+        if self._only_code:
+            return policy.judge_code(answer)
+        trouble = policy.judge_read_back(answer, longest=READ_BACK_LIMIT)
+        return None if trouble is Effect.NONE and may_be_cut(answer) else trouble
 
     async def _troubled(
         self, trouble: Effect, answer: ReadBack, signed: Mapping[str, str], left_at: float

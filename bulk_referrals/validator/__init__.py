@@ -23,8 +23,9 @@ from bulk_referrals.validator.columns import mask_of, positions, type_mask
 from bulk_referrals.validator.duplicates import Repeats
 from bulk_referrals.validator.findings import finding, joined, verdicts, warnings_column
 from bulk_referrals.validator.suppression import suppression_keys
+from bulk_referrals.validator.tokens import is_referral_code
 
-__all__ = ["Checked", "suppression_keys", "validate"]
+__all__ = ["Checked", "is_referral_code", "suppression_keys", "validate"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

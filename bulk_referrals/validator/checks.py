@@ -63,7 +63,9 @@ def check(lines: pa.Table, rules: Rules, *, places: tuple[str, ...]) -> Checks:
         moments = dates.moments(readable, table, rules, places=places)
     invitees, referrers = read_invitees.result(), read_referrers.result()
     campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
-    referral_code, code_findings = tokens.referral_codes(lines["referral_code"], moments.code)
+    referral_code, code_findings = tokens.referral_codes(
+        lines["referral_code"], moments.code, looked_up=rules.lookup_codes
+    )
     findings = [
         *type_findings,
         *invitees.findings,

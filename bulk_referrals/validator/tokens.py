@@ -1,9 +1,11 @@
 """Campaign tokens, referral codes and regions: short cells with a shape of their own."""
 
 import re
+import re
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,17 +62,18 @@ def _odd_token(cell: str) -> str | None:
 
 
 def referral_codes(
-    cells: pa.ChunkedArray, carried: pa.ChunkedArray
+    cells: pa.ChunkedArray, carried: pa.ChunkedArray, *, looked_up: bool = False
 ) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
     """Return each invite's referral code and what is wrong with them.
 
     Args:
         cells: the column `referral_code`.
         carried: the code that `invited_on` carries itself; null where it has none.
+        looked_up: missing codes will be asked for: they are "" and no fault.
     """
     codes = pc.coalesce(carried, cells)
     missing = finding(
-        positions(~filled(codes)),
+        positions(np.zeros(len(codes), np.bool_) if looked_up else ~filled(codes)),
         code="missing-referral-code",
         field="referral_code",
         reason="the row has no referral code",
@@ -85,7 +88,13 @@ def referral_codes(
             for cell in words(codes, odd)
         ],
     )
-    return codes, [missing, damaged, _contradicted(cells, carried)]
+    found = pc.fill_null(codes, "") if looked_up else codes
+    return found, [missing, damaged, _contradicted(cells, carried)]
+
+
+def is_referral_code(text: str) -> bool:
+    """Tell whether a referral code can be sent."""
+    return re.fullmatch(_REFERRAL_CODE, text) is not None
 
 
 def _contradicted(cells: pa.ChunkedArray, carried: pa.ChunkedArray) -> pd.DataFrame:

@@ -122,7 +122,9 @@ def test_the_manifest_tells_machines_everything(tmp_path: Path) -> None:
     assert list(found["outcomes"]) == [str(outcome) for outcome in Outcome]
     assert found["outcomes"]["accepted"] == int((frame["outcome"] == "accepted").sum())
     assert found["codes"]["1701"] == int((frame["code"] == "1701").sum())
-    assert found["requests"] == {"sent": 120, "retried": 7, "read_back": 3, "throttled_s": 18.25}
+    assert found["requests"] == {
+        "sent": 120, "retried": 7, "read_back": 3, "looked_up": 0, "throttled_s": 18.25,
+    }  # fmt: skip
     assert found["books_balance"] is True
     assert found["outputs"] == outputs
     assert found["stop_reason"] == "It stopped."
