@@ -33,7 +33,7 @@ app = typer.Typer(
 )
 
 
-def _flags(ctx: typer.Context) -> dict[str, Any]:
+def given_flags(ctx: typer.Context) -> dict[str, Any]:
     """Return setting -> value of the flags that were given; their names are the settings'."""
     from bulk_referrals.config import Settings  # noqa: PLC0415 - start-up time
 
@@ -44,10 +44,11 @@ def _flags(ctx: typer.Context) -> dict[str, Any]:
     return flags
 
 
-def _settings(ctx: typer.Context) -> "Settings":
+def settings_of(ctx: typer.Context) -> "Settings":
+    """Return the settings that a command was given, from all layers."""
     from bulk_referrals.config import load_settings  # noqa: PLC0415 - start-up time
 
-    return load_settings(ctx.params.get("config"), _flags(ctx))
+    return load_settings(ctx.params.get("config"), given_flags(ctx))
 
 
 def _end(finished: "Finished", console: Console, *, as_json: bool) -> None:
@@ -112,7 +113,7 @@ def check(
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
     console = Console(quiet=quiet, verbose=verbose > 0, yes=False)
-    finished = pipeline.check(files, _settings(ctx), stdin=sys.stdin.buffer)
+    finished = pipeline.check(files, settings_of(ctx), stdin=sys.stdin.buffer)
     _end(finished, console, as_json=as_json)
 
 
@@ -171,7 +172,7 @@ def run(
     """Check the files, then send what is ready."""
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
-    settings = _settings(ctx)
+    settings = settings_of(ctx)
     console = Console(quiet=quiet, verbose=verbose > 0, yes=yes)
     stdin = sys.stdin.buffer
     if dry_run:
@@ -217,7 +218,7 @@ def resume(
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
     console = Console(quiet=quiet, verbose=verbose > 0, yes=yes)
-    finished = pipeline.resume(run_id, _flags(ctx), config=config, watch=console)
+    finished = pipeline.resume(run_id, given_flags(ctx), config=config, watch=console)
     _end(finished, console, as_json=as_json)
 
 
@@ -236,7 +237,7 @@ def report(
     """Make the report of a run again, from the ledger."""
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
-    finished = pipeline.report(run_id, _settings(ctx))
+    finished = pipeline.report(run_id, settings_of(ctx))
     _end(finished, Console(quiet=quiet, verbose=verbose > 0, yes=False), as_json=as_json)
 
 
@@ -251,7 +252,7 @@ def runs(
     """Show the runs, their state and figures."""
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
-    records = pipeline.runs(_settings(ctx))
+    records = pipeline.runs(settings_of(ctx))
     Console(quiet=False, verbose=False, yes=False).table_of_runs(records, as_json=as_json)
 
 

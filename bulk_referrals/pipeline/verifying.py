@@ -242,17 +242,12 @@ def _verified(
     settings: Settings,
 ) -> Verified:
     times = lookup.times
-    shown = {
-        Shown.SHOWN: times > 0,
-        Shown.MISSING: times == 0,
-        Shown.UNREAD: times == _UNREAD,
-    }
     path = write_verified(
         settings.reports / record.run_id,
         looked_for,
         [source.path for source in record.sources],
         record.tables,
-        platform=pa.array(np.select(list(shown.values()), [str(each) for each in shown])),
+        platform=pa.array([str(each) for each in Shown]).take(pa.array(_verdicts(times))),
         times=pa.array(times, mask=times == _UNREAD),
     )
     return Verified(
@@ -260,9 +255,14 @@ def _verified(
         target=record.target,
         accepted=len(accepted),
         seed=seed,
-        counts={each: int(which.sum()) for each, which in shown.items()},
+        counts=dict(zip(Shown, np.bincount(_verdicts(times), minlength=3).tolist(), strict=True)),
         repeated=int((times > 1).sum()),
         referrers=lookup.referrers,
         reading=reading,
         outputs={path.name: str(path)},
     )
+
+
+def _verdicts(times: Counts) -> Counts:
+    """Return, per line, the position of its verdict in `Shown`."""
+    return np.where(times == _UNREAD, 2, np.where(times == 0, 1, 0))
