@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from bulk_referrals.reporter.cells import RowsXml, SharedTexts, column_letters
+from bulk_referrals.reporter.cells import SharedTexts, column_letters
 from bulk_referrals.reporter.grids import NUMBER, TEXT, Grid
 from bulk_referrals.reporter.looks import add_looks
+from bulk_referrals.reporter.rows import RowsXml
 from bulk_referrals.reporter.splicing import LongPart, shared_count, splice
 
 # Rows of a sheet, less the heading (Excel's own limit).

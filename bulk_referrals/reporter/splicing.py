@@ -18,7 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from bulk_referrals.reporter.cells import Octets, RowsXml, SharedTexts
+from bulk_referrals.reporter.cells import SharedTexts
+from bulk_referrals.reporter.rows import RowsXml
+from bulk_referrals.weaving import Octets
 
 try:  # Three times as fast, and never needed.
     from isal import isal_zlib as deflater

@@ -1,0 +1,160 @@
+"""The rows of a long sheet, block by block, each cell with its reference.
+
+What tells the cells of a row from those of the next is the row's number in each reference: `C7`
+and `D7` are few texts, but for their sevens. So they are woven with holes as wide as the number,
+and all the holes of a block are filled afterwards, which costs a tenth of joining the numbers in.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from bulk_referrals.reporter.cells import HOLE, SharedTexts, row_parts
+from bulk_referrals.reporter.grids import Grid
+from bulk_referrals.weaving import (
+    Codes,
+    Few,
+    Many,
+    Octets,
+    bounds_of,
+    digits,
+    fused,
+    joined,
+    octets_of,
+)
+
+# Arrow's text holds 2**31 octets together; one octet of text becomes seven at most ("_x0001_").
+_MOST_OCTETS: Final = 2**30
+_MOST_GROWTH: Final = 7
+_MOST_DIGITS: Final = 20
+_NO_HOLE: Final = -(1 << 40)
+
+Places = npt.NDArray[np.int64]
+
+
+class RowsXml:
+    """The rows of a grid, ready to be written in any order and by several threads at once."""
+
+    def __init__(self, grid: Grid, styles: dict[str, int], shared: SharedTexts) -> None:
+        """Prepare the columns; texts that repeat themselves go to the shared ones now.
+
+        Args:
+            grid: what to write.
+            styles: look -> index of its format in the workbook.
+            shared: grows by what repeats itself.
+        """
+        self._parts = fused(row_parts(grid, styles, shared))
+        self._frames: dict[tuple[int, int], _Frame] = {}
+        widest = [
+            _Frame.of(part, _MOST_DIGITS) for part in self._parts if not isinstance(part, Many)
+        ]
+        self._own = [part for part in self._parts if isinstance(part, Many)]
+        self._row_octets = sum(int(frame.lengths.max()) for frame in widest)
+
+    def most_octets(self, start: int, stop: int) -> int:
+        """Return a bound that the rows from `start` to `stop` cannot exceed."""
+        size = stop - start
+        text = sum(int(part.values.slice(start, size).nbytes) for part in self._own)
+        return _MOST_GROWTH * text + (self._row_octets + _MOST_DIGITS * len(self._own)) * size
+
+    def blocks(self, start: int, stop: int, first_row: int) -> Iterator[Octets]:
+        """Yield the ``<row>`` elements of some rows, in a piece or a few.
+
+        Args:
+            start: the first row's position in the grid.
+            stop: the position after the last.
+            first_row: the row number of `start` on its sheet, from 1.
+        """
+        size = stop - start
+        longer = 10 ** len(str(first_row)) - first_row  # where the number gets a digit more
+        cut = start + longer
+        if longer >= size:
+            if size == 1 or self.most_octets(start, stop) <= _MOST_OCTETS:
+                yield self._block(start, stop, first_row)
+                return
+            cut = (start + stop) // 2
+        yield from self.blocks(start, cut, first_row)
+        yield from self.blocks(cut, stop, first_row + cut - start)
+
+    def _block(self, start: int, stop: int, first_row: int) -> Octets:
+        """Return rows whose numbers are all of one width."""
+        pieces: list[pa.Array | str] = []
+        holes: list[Places] = []
+        reached = np.zeros(stop - start, np.int64)  # in its row, where the next part begins
+        for place, part in enumerate(self._parts):
+            if isinstance(part, Many):
+                pieces.append(part.block(start, stop))
+                lengths = pc.fill_null(pc.binary_length(pieces[-1]), 0).to_numpy()
+            else:
+                frame = self._frame(place, part, len(str(first_row)))
+                codes = 0 if isinstance(part, str) else part.codes[start:stop]
+                pieces.append(frame.piece(codes))
+                holes += [reached + hole[codes] for hole in frame.holes]
+                lengths = frame.lengths[codes]
+            reached += lengths
+        return _filled(joined(*pieces), holes, first_row)
+
+    def _frame(self, place: int, part: str | Few, width: int) -> "_Frame":
+        """Return a part with its holes; two threads may make it at once, and it is the same."""
+        if (place, width) not in self._frames:
+            self._frames[place, width] = _Frame.of(part, width)
+        return self._frames[place, width]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Frame:
+    """A part of which there are few, with holes for row numbers of one width.
+
+    Attributes:
+        texts: Arrow text.
+        lengths: int64 (texts,), octets.
+        holes: int64 (most holes of a text, texts); where each begins, `_NO_HOLE` where a text
+            has not so many.
+    """
+
+    texts: pa.Array
+    lengths: Places
+    holes: Places
+
+    @classmethod
+    def of(cls, part: str | Few, width: int) -> "_Frame":
+        texts = pa.array([part]) if isinstance(part, str) else part.texts
+        bounds = bounds_of(texts).astype(np.int64) - bounds_of(texts)[0]
+        marks = np.flatnonzero(octets_of(texts) == ord(HOLE))
+        text = np.searchsorted(bounds, marks, side="right") - 1
+        rank = np.arange(len(marks)) - np.searchsorted(text, text)
+        holes = np.full((int(rank.max(initial=-1)) + 1, len(texts)), _NO_HOLE)
+        holes[rank, text] = marks - bounds[text] + rank * (width - 1)
+        texts = pc.replace_substring(texts, HOLE, "0" * width)
+        return cls(texts=texts, lengths=np.diff(bounds_of(texts)).astype(np.int64), holes=holes)
+
+    def piece(self, codes: Codes | int) -> pa.Array | str:
+        """Return the texts of some rows, or the one that they share."""
+        if isinstance(codes, int):
+            return str(self.texts[codes].as_py())
+        return self.texts.take(pa.array(codes))
+
+
+def _filled(rows: pa.Array, holes: list[Places], first_row: int) -> Octets:
+    """Return the rows one after another, their numbers put into the holes.
+
+    Arrow has just made the rows, and nobody else sees them before they are done.
+    """
+    octets, begins = octets_of(rows), bounds_of(rows)[:-1]
+    numbers = octets_of(digits(pa.array(np.arange(first_row, first_row + len(rows)))))
+    width = len(numbers) // len(rows)
+    kind = np.dtype(f"V{width}")  # copied as it is
+    overlapping = np.ndarray(octets.size - width + 1, kind, octets, strides=(1,))
+    for hole in holes:
+        place = begins + hole
+        if place.min() >= 0:
+            overlapping[place] = numbers.view(kind)
+        else:
+            present = place >= 0
+            overlapping[place[present]] = numbers.view(kind)[present]
+    return octets
