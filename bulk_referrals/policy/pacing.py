@@ -107,6 +107,15 @@ class Pace:
         self.next_at = beat + interval
         return max(beat - now, 0.0)
 
+    def left(self, now: float) -> None:
+        """Note when the request of the last beat left: the next one keeps its distance to that.
+
+        Were it to the beat, a request that left late would stand too near those that follow, and
+        one window of the server's could hold more than the limit.
+        """
+        interval = self.interval_s()
+        self.next_at = max(self.next_at, now + interval - min(_CATCH_UP_S, interval))
+
     def refused(self, now: float, *, left_at: float, wait_s: float | None) -> None:
         """Slow down: the limit was met, or the platform is not well.
 

@@ -22,6 +22,7 @@ class Throttle:
     def __init__(self, pace: Pace, rate: RateSource | None = None) -> None:
         self.pace = pace
         self.waited_s = 0.0
+        self._gate = asyncio.Lock()
         self._stopped = asyncio.Event()
         self._shared = SharedBeats(rate, pace) if rate else None
 
@@ -33,15 +34,19 @@ class Throttle:
         """
         if self._shared:
             return await self._shared_turn(self._shared)
-        now = asyncio.get_running_loop().time
-        beat = now() + self.pace.take(now())
-        while not self._stopped.is_set():
-            if beat < self.pace.held_until - _ROUNDING_S:  # asked for quiet while this one waited
-                beat = now() + self.pace.take(now())
-            if (wait_s := beat - now()) <= 0:
-                return True
-            await self._wait(wait_s)
-        return False
+        async with (
+            self._gate
+        ):  # each beat is taken when the last one has left
+            now = asyncio.get_running_loop().time
+            beat = now() + self.pace.take(now())
+            while not self._stopped.is_set():
+                if beat < self.pace.held_until - _ROUNDING_S:  # asked for quiet meanwhile
+                    beat = now() + self.pace.take(now())
+                if (wait_s := beat - now()) <= 0:
+                    self.pace.left(now())
+                    return True
+                await self._wait(wait_s)
+            return False
 
     async def _shared_turn(self, shared: SharedBeats) -> bool:
         """Wait for a beat that is ours, and let those go by that have passed meanwhile."""

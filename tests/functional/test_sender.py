@@ -465,7 +465,7 @@ def test_a_521_after_a_lost_answer_is_read_back_for_the_lost_one_may_be_under_wa
 
 
 def test_an_outage_of_answers_does_not_leave_retries_waiting_for_ever(tmp_path: Path) -> None:
-    platform = Platform(*[lose(committed=False)] * 60)
+    platform = Platform(*[lose(committed=False)] * 45)
     scene = play(platform, lanes_of(30), tmp_path)
     assert set(scene.outcomes.values()) == {"accepted"}
 

@@ -64,3 +64,14 @@ def test_whoever_waits_is_let_go_when_the_run_stops() -> None:
         return [*await waiting, await throttle.turn()], now()
 
     assert run(scene()) == ([False] * 4, 1.0)
+
+
+def test_one_that_left_late_keeps_the_next_at_its_distance() -> None:
+    pace = Pace(rate_per_min=600)
+    assert pace.take(0.0) == 0.0
+    pace.left(0.5)  # the machine was busy
+    left = [0.5]
+    for _ in range(10):
+        left.append(left[-1] + pace.take(left[-1]))
+        pace.left(left[-1])
+    assert left[10] - left[0] > 1.01  # eleven never stand in one second
