@@ -56,6 +56,9 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:  # the vocabulary is needed to show a help text, and pandas is slow to import
+    from collections.abc import Mapping
+    from pathlib import Path
+
     import pandas as pd
     import pyarrow as pa
 
@@ -315,6 +318,7 @@ class RunReport:
         original: per table, the author's cells (see `Loaded.original`).
         requests: what went over the wire.
         notices: sentences that the user should see.
+        fetched: path of a source -> where its bytes lie now, for those from elsewhere.
     """
 
     run_id: str
@@ -335,3 +339,4 @@ class RunReport:
     original: "tuple[pa.Table, ...]"
     requests: RequestFigures
     notices: tuple[str, ...] = ()
+    fetched: "Mapping[str, Path]" = field(default_factory=dict)

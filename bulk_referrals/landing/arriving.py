@@ -77,6 +77,7 @@ def arrive(
     folder: Path,
     *,
     tell: Callable[[str], None],
+    absent: Sequence[NothingToDoError] = (),
     clock: Clock | None = None,
 ) -> Arrival:
     """Find what addresses stand for, wait until files are complete, and fetch what is new.
@@ -87,6 +88,7 @@ def arrive(
         stores: to reach addresses by.
         folder: where fetched files go, under names of our own.
         tell: takes a sentence that the user should see now.
+        absent: what is known to stand for no file.
         clock: the time; by default the real one.
 
     Raises:
@@ -96,9 +98,10 @@ def arrive(
         InputError: a store fails, or a file does not become complete.
     """
     clock = clock or Clock()
-    found, absent = _found(paths, wanted, stores)
-    if absent and not (found and wanted.allow_empty):
-        raise absent[0]
+    found, missing = _found(paths, wanted, stores)
+    missing = [*absent, *missing]
+    if missing and not (found and wanted.allow_empty):
+        raise missing[0]
     looks = dict(_looks(found, wanted, stores, clock))
     signs = settle(looks, wanted.unchanged_for_s, clock, partial(_say_waiting, wanted, tell))
     sieve = _Sieve(wanted.taken)
@@ -123,7 +126,7 @@ def arrive(
         paths=left,
         fetched=fetched,
         etags={name: signs[name].etag for name in fetched if signs[name].etag},
-        notices=(*map(str, absent), *sieve.notices()),
+        notices=(*map(str, missing), *sieve.notices()),
     )
 
 
@@ -144,7 +147,11 @@ def _found(
             absent.append(nothing)
             continue
         over = wanted.passed_over if address.is_pattern else frozenset()
-        found |= {str(one): one for one in each if over.isdisjoint(PurePath(one.key).parts[:-1])}
+        each = [one for one in each if over.isdisjoint(PurePath(one.key).parts[:-1])]
+        if not each:
+            advice = "Check the folder and the name."
+            absent.append(NothingToDoError(path, "no new file matches", advice=advice))
+        found |= {str(one): one for one in each}
     return found, absent
 
 

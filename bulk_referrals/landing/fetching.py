@@ -11,8 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
 from bulk_referrals.errors import InputError, UsageError
 from bulk_referrals.landing.address import Address
 from bulk_referrals.landing.stores import Sign, Store
@@ -31,6 +29,8 @@ def own_folder() -> Iterator[Path]:
     Raises:
         UsageError: it cannot be made.
     """
+    from filelock import FileLock  # noqa: PLC0415 - start-up time
+
     _sweep(Path(tempfile.gettempdir()))
     try:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
@@ -45,6 +45,8 @@ def own_folder() -> Iterator[Path]:
 
 
 def _sweep(place: Path) -> None:
+    from filelock import FileLock, Timeout  # noqa: PLC0415 - start-up time
+
     for folder in place.glob(f"{_PREFIX}*"):
         try:
             found = folder.lstat()

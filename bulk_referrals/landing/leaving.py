@@ -49,11 +49,11 @@ def put_away(source: Source, folder: str, *, mark: str, stores: Stores) -> str:
         else:
             where = str(_away_here(source, Path(source.path), folder, mark))
     except InputError as error:
-        return f"It was not moved: {error}"
+        return f"Not moved: {error}"
     except (OSError, UsageError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
         return f"{source.path}: it could not be moved ({why}). Move it by hand."
-    return f"{source.path} was moved to {where}"
+    return f"{source.path} was moved to {where}."
 
 
 def _away_here(source: Source, path: Path, folder: str, mark: str) -> Path:

@@ -16,6 +16,7 @@ from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
 from bulk_referrals.errors import UsageError
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
+from bulk_referrals.pipeline.arriving import landed, moved_away
 from bulk_referrals.pipeline.credentials import with_credentials
 from bulk_referrals.pipeline.preparing import prepare
 from bulk_referrals.pipeline.watch import Watch
@@ -39,7 +40,7 @@ def check(
     """Read and check the files, and report. Sends nothing, and needs no ledger.
 
     Args:
-        files: paths, globs, folders, or "-".
+        files: paths, globs, folders, addresses, or "-".
         settings: what the user set.
         payloads: also write the exact body of every request that a run would send, one a line.
             The ledger is not asked: rows that an earlier run has sent are among them.
@@ -49,10 +50,11 @@ def check(
         UsageError: a setting or a source cannot be used.
     """
     now = datetime.now(UTC)
-    prepared = prepare(files, settings, now=now, stdin=stdin)
-    from bulk_referrals.pipeline.publishing import publish_check  # noqa: PLC0415 - see above
+    with landed(files, settings) as sources:
+        prepared = prepare(sources.arrival, settings, now=now, stdin=stdin)
+        from bulk_referrals.pipeline.publishing import publish_check  # noqa: PLC0415 - see above
 
-    return publish_check(prepared, settings, _run_id(now), now, payloads=payloads)
+        return publish_check(prepared, settings, _run_id(now), now, payloads=payloads)
 
 
 def run(
@@ -66,7 +68,7 @@ def run(
     """Check the files, send what is ready, and report.
 
     Args:
-        files: paths, globs, folders, or "-".
+        files: paths, globs, folders, addresses, or "-".
         settings: what the user set.
         sandbox: send to the stand-in, started for this run.
         watch: who watches.
@@ -86,29 +88,38 @@ def run(
     if sandbox and "rate" not in settings.model_fields_set:
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
     now = datetime.now(UTC)
-    prepared = prepare(files, settings, now=now, stdin=stdin)
-    from bulk_referrals.pipeline.publishing import Run  # noqa: PLC0415 - see above
-    from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
+    whose = organisation(settings, sandbox=sandbox)
+    with landed(files, settings, watch=watch, organisation=whose) as sources:
+        with sources.reading() as arrival:
+            prepared = prepare(arrival, settings, now=now, stdin=stdin)
+        from bulk_referrals.pipeline.publishing import Run  # noqa: PLC0415 - see above
+        from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
 
-    record = RunRecord(
-        run_id=_run_id(now),
-        version=__version__,
-        started_at=now,
-        state=RunState.SENDING,
-        target=SANDBOX_TARGET if sandbox else settings.base_url,
-        organisation=organisation(settings, sandbox=sandbox),
-        timezone=settings.api_timezone,
-        settings=settings.public(),
-        sources=prepared.loaded.sources,
-        tables=prepared.loaded.tables,
-        notices=prepared.notices,
-    )
-    begun = Run(record=record, checked=prepared.checked, original=prepared.loaded.original)
-    with (
-        _opened(settings) as ledger,
-        ledger.lock(record.run_id, wait_s=settings.wait_s, grace_s=settings.timeout),
-    ):
-        return sit(begun, settings, ledger, watch, is_new=True)
+        record = RunRecord(
+            run_id=_run_id(now),
+            version=__version__,
+            started_at=now,
+            state=RunState.SENDING,
+            target=SANDBOX_TARGET if sandbox else settings.base_url,
+            organisation=whose,
+            timezone=settings.api_timezone,
+            settings=settings.public(),
+            sources=prepared.loaded.sources,
+            tables=prepared.loaded.tables,
+            notices=prepared.notices,
+        )
+        begun = Run(
+            record=record,
+            checked=prepared.checked,
+            original=prepared.loaded.original,
+            fetched=prepared.fetched,
+        )
+        with (
+            _opened(settings) as ledger,
+            ledger.lock(record.run_id, wait_s=settings.wait_s, grace_s=settings.timeout),
+        ):
+            finished = sit(begun, settings, ledger, watch, is_new=True)
+            return moved_away(finished, ledger, settings, watch, sources.stores)
 
 
 def resume(
@@ -138,7 +149,8 @@ def resume(
         require_connection(settings, sandbox=record.target == SANDBOX_TARGET)
         for sentence in _changed_sources(record):
             watch.notice(sentence)
-        return sit(kept(ledger, record), settings, ledger, watch, is_new=False)
+        finished = sit(kept(ledger, record), settings, ledger, watch, is_new=False)
+        return moved_away(finished, ledger, settings, watch)
 
 
 def report(run_id: str, settings: Settings) -> "Finished":

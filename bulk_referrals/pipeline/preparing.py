@@ -1,14 +1,17 @@
 """Read and check: what every command does before anything is sent."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bulk_referrals.config import Settings
+from bulk_referrals.landing import Arrival
 from bulk_referrals.loader import load, load_list
 from bulk_referrals.model import Loaded, LoadOptions, Rules, SourceTable
 from bulk_referrals.pipeline.ahead import import_ahead
+from bulk_referrals.pipeline.arriving import twins, with_etags
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,20 +25,22 @@ class Prepared:
         loaded: the sources.
         checked: the checked frame (see `model`).
         notices: sentences that the user should see.
+        fetched: path of a source -> where its bytes lie, for those from elsewhere.
     """
 
     loaded: Loaded
     checked: "pd.DataFrame"
     notices: tuple[str, ...]
+    fetched: Mapping[str, Path] = field(default_factory=dict)
 
 
 def prepare(
-    files: Sequence[str], settings: Settings, *, now: datetime, stdin: BinaryIO | None
+    arrival: Arrival, settings: Settings, *, now: datetime, stdin: BinaryIO | None
 ) -> Prepared:
     """Read the files and check every row.
 
     Args:
-        files: paths, globs, folders, or "-".
+        arrival: the files.
         settings: what the user set.
         now: the run's start, aware.
         stdin: what "-" reads.
@@ -52,7 +57,8 @@ def prepare(
         read_timeout_s=settings.read_timeout,
     )
     import_ahead()
-    loaded = load(files, options, stdin=stdin)
+    loaded = load(arrival.paths, options, stdin=stdin, fetched=arrival.fetched)
+    loaded = replace(loaded, sources=with_etags(loaded.sources, arrival))
     from bulk_referrals.validator import validate  # noqa: PLC0415 - see `ahead`
 
     rules, told = _rules(settings, options, now)
@@ -60,7 +66,14 @@ def prepare(
     return Prepared(
         loaded=loaded,
         checked=checked.frame,
-        notices=(*loaded.notices, *told, *checked.notices),
+        notices=(
+            *arrival.notices,
+            *loaded.notices,
+            *twins(loaded.sources),
+            *told,
+            *checked.notices,
+        ),
+        fetched=arrival.fetched,
     )
 
 

@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -45,11 +45,13 @@ class Run:
         record: as the ledger keeps it.
         checked: the checked frame.
         original: per table, the author's cells.
+        fetched: path of a source -> where its bytes lie, for those from elsewhere.
     """
 
     record: RunRecord
     checked: pd.DataFrame
     original: tuple[pa.Table, ...]
+    fetched: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,6 +154,7 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
             original=run.original,
             requests=record.requests,
             notices=record.notices,
+            fetched=run.fetched,
         ),
         settings,
     )
@@ -207,6 +210,7 @@ def publish_check(
             original=prepared.loaded.original,
             requests=RequestFigures(),
             notices=prepared.notices,
+            fetched=prepared.fetched,
         ),
         settings,
         beside={_PAYLOADS: bodies_of} if payloads else {},

@@ -78,7 +78,7 @@ def _problem(error: InputError, source: Source) -> str:
 
 
 def _annotated(report: RunReport, source: Source, tables: list[int]) -> bytes:
-    content = Path(source.path).read_bytes()
+    content = report.fetched.get(source.path, Path(source.path)).read_bytes()
     if hashlib.sha256(content).hexdigest() != source.sha256:
         problem = "the file has changed since it was read"
         raise InputError(source.path, problem, advice="Run it again.")
