@@ -169,6 +169,22 @@ def test_a_frame_comes_back_as_it_was(opening: Opening) -> None:
     assert opening().load_frame("run-1", "original-0") is None
 
 
+def test_a_frame_is_replaced_with_its_run_and_the_others_stay(opening: Opening) -> None:
+    frames = {"checked": pa.table({"line": range(450_001)}), "original-0": pa.table({"0": ["x"]})}
+    opening().begin(record("run-1"), frames)
+    opening().begin(record("run-2"), frames)
+    new = pa.table({"line": [1, 2]})
+    opening().update(replace(record("run-1"), stop_reason="Stopped."), {"checked": new})
+    known = opening().run("run-1")
+    assert known is not None
+    assert known.stop_reason == "Stopped."
+    assert opening().load_frame("run-1", "checked") == new
+    assert opening().load_frame("run-1", "original-0") == frames["original-0"]
+    other = opening().load_frame("run-2", "checked")
+    assert other is not None
+    assert other.num_rows == 450_001
+
+
 def test_a_frame_of_many_rows_comes_back_in_order(opening: Opening) -> None:
     table = pa.table({"line": pa.array(range(450_001))})
     opening().begin(record("run-1"), {"checked": table})
