@@ -1,8 +1,7 @@
 """What every ledger promises, over every store that there is."""
 
 import multiprocessing
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,20 +28,6 @@ IN_FLIGHT, UNKNOWN = InviteState.IN_FLIGHT, InviteState.UNKNOWN
 ACCEPTED, REFUSED = InviteState.ACCEPTED, InviteState.REFUSED
 
 Opening = Callable[[], Ledger]
-
-
-@pytest.fixture(params=["sqlite"])
-def opening(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opening]:
-    """Open one and the same store, again and again; another store is one more parameter."""
-    assert request.param == "sqlite"
-    with ExitStack() as opened:
-
-        def open_again() -> Ledger:
-            one = open_ledger(tmp_path / "ledger.sqlite3")
-            opened.callback(one.close)
-            return one
-
-        yield open_again
 
 
 @pytest.fixture
