@@ -13,7 +13,10 @@ _EXPECTING = "Expecting"
 _TELLING = "Telling"
 
 Files = Annotated[
-    list[str], typer.Argument(metavar="FILES…", help="Files, folders, globs, or - for stdin.")
+    list[str],
+    typer.Argument(
+        metavar="FILES…", help="Files, folders, globs, s3:// and other addresses, or - for stdin."
+    ),
 ]
 Config = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="A TOML file with settings.")
@@ -26,8 +29,10 @@ Reports = Annotated[
     Path | None, typer.Option("--reports", metavar="DIR", help="Where reports go (reports/).")
 ]
 Ledger = Annotated[
-    Path | None,
-    typer.Option("--ledger", metavar="PATH", help="The ledger (.bulk_referrals/ledger.sqlite3)."),
+    str | None,
+    typer.Option(
+        "--ledger", metavar="PATH|URL", help="The ledger (.bulk_referrals/ledger.sqlite3)."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print the manifest (run.json) on stdout.")]
 Verbose = Annotated[
@@ -90,6 +95,33 @@ ReadTimeout = Annotated[
         "--read-timeout",
         metavar="SECONDS",
         help="For reading one workbook (300).",
+        rich_help_panel=_READING,
+    ),
+]
+
+NewOnly = Annotated[
+    bool | None,
+    typer.Option(
+        "--new-only/--all-files",
+        help="Leave out files whose content an earlier run has taken (--all-files).",
+        rich_help_panel=_READING,
+    ),
+]
+UnchangedFor = Annotated[
+    float | None,
+    typer.Option(
+        "--unchanged-for",
+        metavar="SECONDS",
+        help="Wait until files have not changed for so long (0).",
+        rich_help_panel=_READING,
+    ),
+]
+Afterwards = Annotated[
+    str | None,
+    typer.Option(
+        "--afterwards",
+        metavar="leave|move",
+        help="Leave files, or move them to done/ or failed/ beside them (leave).",
         rich_help_panel=_READING,
     ),
 ]

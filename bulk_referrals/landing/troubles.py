@@ -39,7 +39,7 @@ def sentence_of(error: BaseException) -> tuple[str, str]:
         if name in _BY_NAME:
             return _BY_NAME[name]
     if isinstance(error, TimeoutError) or "Timeout" in type(error).__name__:
-        return "it did not answer in time", f"{_LATER} --remote-timeout allows it more."
+        return "it did not answer in time", f"{_LATER} The setting remote_timeout allows it more."
     if isinstance(error, FileNotFoundError):
         return "it is not there any more", "Check the folder and the name."
     if isinstance(error, PermissionError):
