@@ -109,10 +109,14 @@ def check(
     day_first: o.DayFirst = None,
     mobile_format: o.MobileFormat = None,
     suppress: o.Suppress = None,
+    lookup_codes_offline: o.LookupCodesOffline = False,
 ) -> None:
     """Read and check the files, and report. Sends nothing."""
     from bulk_referrals import pipeline  # noqa: PLC0415 - start-up time
 
+    if lookup_codes_offline:
+        message = "A check asks nobody, so it looks no codes up: --lookup-codes is a flag of run."
+        raise UsageError(message)
     console = Console(quiet=quiet, verbose=verbose > 0, yes=False)
     finished = pipeline.check(files, settings_of(ctx), stdin=sys.stdin.buffer)
     _end(finished, console, as_json=as_json)
@@ -147,6 +151,7 @@ def run(
     day_first: o.DayFirst = None,
     mobile_format: o.MobileFormat = None,
     suppress: o.Suppress = None,
+    lookup_codes: o.LookupCodes = None,
     sandbox: o.Sandbox = False,
     host: o.Host = None,
     cluster: o.Cluster = None,

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,10 @@ class Console:
         """Show a sentence."""
         self._say(sentence)
 
+    def warn(self, sentence: str) -> None:
+        """Show a sentence, however quiet it is."""
+        sys.stderr.write(f"{sentence}\n")
+
     def confirm(self, question: str) -> bool:
         """Ask on a terminal; elsewhere only `--yes` will do."""
         if self.yes:
@@ -72,6 +76,9 @@ class Console:
             self._said_at = time.monotonic()
             self._say(f"{self._tally.total():,} of {self._rows:,} rows: {_counts(self._tally)}.")
 
+    def stoppable(self, stop: Callable[[], object]) -> None:
+        """Leave it: on a terminal, signals do."""
+
     def draining(self) -> None:
         """Say that the end is near."""
         sentence = "Ending: what is on its way is awaited. Press Ctrl-C again to end at once."
@@ -92,12 +99,11 @@ class Console:
             import json  # noqa: PLC0415 - start-up time
 
             sys.stdout.write(json.dumps(finished.manifest, ensure_ascii=False, indent=2) + "\n")
-        if self.quiet:
-            return
-        from bulk_referrals.cli.closing import closing  # noqa: PLC0415 - start-up time
+        from bulk_referrals.cli.closing import closing, in_brief  # noqa: PLC0415 - start-up time
 
-        for line in closing(finished, verbose=self.verbose):
-            self._say(line)
+        told = in_brief(finished) if self.quiet else closing(finished, verbose=self.verbose)
+        for line in told:
+            sys.stderr.write(f"{line}\n")
 
     def table_of_runs(self, records: Iterable["RunRecord"], *, as_json: bool) -> None:
         """Show all runs on stdout."""

@@ -38,7 +38,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print the manifest (run.json
 Verbose = Annotated[
     int, typer.Option("--verbose", "-v", count=True, help="Say more, such as every notice.")
 ]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but errors.")]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="Say nothing where all is well (exit code 0).")
+]
 Wait = Annotated[
     float | None,
     typer.Option("--wait", metavar="SECONDS", help="Wait for another run on this ledger."),
@@ -188,6 +190,16 @@ MobileFormat = Annotated[
         rich_help_panel=_CHECKING,
     ),
 ]
+LookupCodes = Annotated[
+    bool | None,
+    typer.Option(
+        "--lookup-codes/--no-lookup-codes",
+        help="Ask the platform for the referral codes that rows do not have.",
+        rich_help_panel=_CHECKING,
+    ),
+]
+# A check asks nobody: that is said, rather than the flag not known.
+LookupCodesOffline = Annotated[bool, typer.Option("--lookup-codes", hidden=True)]
 Suppress = Annotated[
     list[str] | None,
     typer.Option(

@@ -307,8 +307,8 @@ class Ledger(Protocol):
     def begin(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
         """Add a run and its frames, before anything of it is sent: all of it, or none."""
 
-    def update(self, run: RunRecord) -> None:
-        """Replace a run's record."""
+    def update(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
+        """Replace a run's record, and of its frames those that are given: all of it, or none."""
 
     def run(self, run_id: str) -> RunRecord | None:
         """Return one run, or None."""

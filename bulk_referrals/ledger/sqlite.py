@@ -69,12 +69,16 @@ class SqliteLedger(SqliteFile):
             for name, table in (frames or {}).items():
                 self._put_frame(added.lastrowid, name, table)
 
-    def update(self, run: RunRecord) -> None:
-        """Replace a run's record."""
+    def update(self, run: RunRecord, frames: Mapping[str, pa.Table] | None = None) -> None:
+        """Replace a run's record, and of its frames those that are given: all of it, or none."""
+        number = self._number(run.run_id) if frames else None
         with self._transaction():
             self._db.execute(
                 "UPDATE runs SET record = ? WHERE run_id = ?", (run_as_json(run), run.run_id)
             )
+            for name, table in (frames or {}).items():
+                self._db.execute("DELETE FROM frames WHERE run = ? AND name = ?", (number, name))
+                self._put_frame(number, name, table)
 
     def run(self, run_id: str) -> RunRecord | None:
         """Return one run, or None."""

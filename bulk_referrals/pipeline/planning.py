@@ -1,14 +1,16 @@
 """Which lines are to be sent, as the ledger knows them, and in which requests."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow.compute as pc
 
 from bulk_referrals.config import Settings
-from bulk_referrals.frames import to_table
+from bulk_referrals.frames import column, to_table
 from bulk_referrals.grouper import Plan, group
 from bulk_referrals.ledger import InviteKeys, InviteState, Ledger
 from bulk_referrals.pipeline.outcomes import Lines, States
@@ -36,6 +38,12 @@ class Known:
         """Return the key of a line's invite."""
         key: bytes = self.keys[line].tobytes()
         return key
+
+    def inherit(self, heirs: Mapping[int, int]) -> None:
+        """Take lines for the same invites as others: heir -> the line whose invite it is."""
+        for heir, first in heirs.items():
+            for each in (self.keys, self.states, self.attempts):
+                each[heir] = each[first]
 
     @property
     def in_doubt(self) -> npt.NDArray[np.bool_]:
@@ -78,6 +86,14 @@ def _keys(cells: dict[str, list[str]], organisation: str, maker: InviteKeys) -> 
         maker.key(organisation, token, referrer, kind, invitee)
         for token, referrer, kind, invitee in zip(*columns, strict=True)
     ]
+
+
+def without_code(checked: pd.DataFrame) -> npt.NDArray[np.bool_]:
+    """Return which ready lines wait for a referral code: their `invited_on` ends in its dot."""
+    ends = pc.ends_with(column(checked, "invited_on"), ".")
+    ready = pc.is_null(column(checked, "outcome"))
+    mask: npt.NDArray[np.bool_] = pc.fill_null(pc.and_(ends, ready), fill_value=False).to_numpy()
+    return mask
 
 
 def plan(checked: pd.DataFrame, to_send: npt.NDArray[np.bool_], settings: Settings) -> Plan:

@@ -2,7 +2,7 @@
 
 import asyncio
 from contextlib import nullcontext, suppress
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 
 import numpy as np
@@ -14,10 +14,12 @@ from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import Plan
 from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunState
-from bulk_referrals.pipeline.planning import Known, look_up, plan
+from bulk_referrals.pipeline.looking_up import look_up_codes
+from bulk_referrals.pipeline.planning import Known, look_up, plan, without_code
 from bulk_referrals.pipeline.publishing import Finished, Run, publish
-from bulk_referrals.pipeline.sitting import Ended, endpoint, send
+from bulk_referrals.pipeline.sitting import Ended, Endpoint, endpoint, send
 from bulk_referrals.pipeline.watch import Watch
+from bulk_referrals.policy import Pace
 from bulk_referrals.sender import Stop
 
 Mask = npt.NDArray[np.bool_]
@@ -48,13 +50,14 @@ def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: b
     if run.record.target != SANDBOX_TARGET and len(planned.lines):
         _ask(watch, run.record, planned)
     begun = replace(run.record, state=RunState.SENDING, finished_at=None, stop_reason="")
-    _begin(replace(run, record=begun), ledger, is_new=is_new)
-    ended = _send(replace(run, record=begun), planned, known, settings, ledger, watch)
+    run = replace(run, record=begun)
+    _begin(run, ledger, is_new=is_new)
+    run, ended = _send(run, planned, to_send, known, settings, ledger, watch)
     stop = ended.stop
     with suppress(LedgerError) if ended.trouble else nullcontext():
         if beyond.any():
             # What an earlier sitting left in doubt stays so: it may stand on the platform.
-            _leave_out(begun.run_id, beyond & ~known.in_doubt, ledger)
+            _leave_out(begun.run_id, beyond & ~known.in_doubt, "limit", ledger)
             stop = stop or Stop(reason=f"The limit of {settings.limit} rows was reached.")
         begun = _ended(begun, stop, ended.figures)
         ledger.update(begun)
@@ -114,42 +117,93 @@ def _begin(run: Run, ledger: Ledger, *, is_new: bool) -> None:
 def _send(
     run: Run,
     planned: Plan,
+    to_send: Mask,
     known: Known,
     settings: Settings,
     ledger: Ledger,
     watch: Watch,
-) -> Ended:
-    """Send; what goes wrong on the way is how the sitting ended, not a reason to lose it."""
+) -> tuple[Run, Ended]:
+    """Send; what goes wrong on the way is how the sitting ended, not a reason to lose it.
+
+    Returns:
+        The run, with the referral codes that were looked up, and how the sitting ended.
+    """
     if not len(planned.lines):
-        return Ended(stop=None, figures=RequestFigures())
+        return run, Ended(stop=None, figures=RequestFigures())
+    pace = Pace(rate_per_min=settings.rate)
+    with endpoint(settings, sandbox=run.record.target == SANDBOX_TARGET) as place:
+        looked = look_up_codes(
+            run.checked,
+            to_send,
+            in_doubt=known.in_doubt,
+            place=place,
+            settings=settings,
+            pace=pace,
+            ledger=ledger,
+            watch=watch,
+        )
+        if looked.checked is run.checked:
+            return run, _send_planned(run, planned, known, place, settings, pace, ledger, watch)
+        ledger.update(run.record, {"checked": to_table(looked.checked)})
+        run = replace(run, checked=looked.checked)
+        ended = Ended(stop=looked.stop, figures=RequestFigures(), trouble=looked.trouble)
+        if not looked.stop:
+            known.inherit(looked.heirs)
+            to_send[list(looked.heirs)] = True
+            waiting = to_send & without_code(run.checked)
+            planned = plan(run.checked, to_send & ~waiting, settings)
+            ended = _send_planned(run, planned, known, place, settings, pace, ledger, watch)
+            # What is in doubt stays so: it may stand on the platform.
+            ended = _still_waiting(run, ended, waiting & ~known.in_doubt, ledger)
+    return run, replace(ended, figures=_sum(looked.figures, ended.figures))
+
+
+def _still_waiting(run: Run, ended: Ended, waiting: Mask, ledger: Ledger) -> Ended:
+    """Leave out the lines whose referral code could not be asked for; a resumed run asks again."""
+    if ended.trouble or not waiting.any():
+        return ended
+    _leave_out(run.record.run_id, waiting, "code-not-looked-up", ledger)
+    reason = f"The platform did not tell the referral codes of {int(waiting.sum()):,} rows."
+    return replace(ended, stop=ended.stop or Stop(reason=reason))
+
+
+def _send_planned(
+    run: Run,
+    planned: Plan,
+    known: Known,
+    place: Endpoint,
+    settings: Settings,
+    pace: Pace,
+    ledger: Ledger,
+    watch: Watch,
+) -> Ended:
     watch.sending(len(planned.lines))
     try:
-        with endpoint(settings, sandbox=run.record.target == SANDBOX_TARGET) as place:
-            return asyncio.run(
-                send(
-                    run.checked,
-                    planned,
-                    known,
-                    run_id=run.record.run_id,
-                    place=place,
-                    settings=settings,
-                    ledger=ledger,
-                    settled=watch.settled,
-                    draining=watch.draining,
-                )
+        return asyncio.run(
+            send(
+                run.checked,
+                planned,
+                known,
+                run_id=run.record.run_id,
+                place=place,
+                settings=settings,
+                ledger=ledger,
+                pace=pace,
+                watch=watch,
             )
+        )
     finally:
         watch.sent()
 
 
-def _leave_out(run_id: str, beyond: Mask, ledger: Ledger) -> None:
+def _leave_out(run_id: str, left: Mask, code: str, ledger: Ledger) -> None:
     lines = tuple(
-        LineResult(line=int(line), key=None, state=None, outcome=Outcome.NOT_SENT, code="limit")
-        for line in np.flatnonzero(beyond)
+        LineResult(line=int(line), key=None, state=None, outcome=Outcome.NOT_SENT, code=code)
+        for line in np.flatnonzero(left)
     )
     now = datetime.now(UTC)
     ledger.write(
-        run_id, [Result(request=None, answered_at=now, http_status=0, code="limit", lines=lines)]
+        run_id, [Result(request=None, answered_at=now, http_status=0, code=code, lines=lines)]
     )
 
 
@@ -164,10 +218,12 @@ def _ended(record: RunRecord, stop: Stop | None, figures: RequestFigures) -> Run
         finished_at=datetime.now(UTC),
         state=state,
         stop_reason=stop.reason if stop else "",
-        requests=RequestFigures(
-            sent=before.sent + figures.sent,
-            retried=before.retried + figures.retried,
-            read_back=before.read_back + figures.read_back,
-            throttled_s=before.throttled_s + figures.throttled_s,
-        ),
+        requests=_sum(before, figures),
     )
+
+
+def _sum(one: RequestFigures, other: RequestFigures) -> RequestFigures:
+    return RequestFigures(
+        **{each.name: getattr(one, each.name) + getattr(other, each.name)
+           for each in fields(RequestFigures)}
+    )  # fmt: skip

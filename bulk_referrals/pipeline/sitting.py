@@ -2,27 +2,30 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
+from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 
 from bulk_referrals.client import TOKEN_PATH, Auth, BasicAuth, Client, OAuth
-from bulk_referrals.config import SANDBOX_TARGET, Settings, in_quiet_hours
+from bulk_referrals.config import DEFAULT_LEDGER, SANDBOX_TARGET, Settings, in_quiet_hours
 from bulk_referrals.errors import BulkReferralsError, UsageError
 from bulk_referrals.exchange import Lane
 from bulk_referrals.grouper import Plan, lanes
-from bulk_referrals.ledger import Ledger
+from bulk_referrals.ledger import Ledger, RateSource
 from bulk_referrals.model import Outcome, RequestFigures
 from bulk_referrals.pipeline.planning import Known
+from bulk_referrals.pipeline.watch import Watch
 from bulk_referrals.policy import Pace
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
-from bulk_referrals.sender import Journal, Limits, Sender, SendLimits, Stop, Tally
+from bulk_referrals.sender import Journal, Limits, Sender, SendLimits, Stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +68,8 @@ def endpoint(settings: Settings, *, sandbox: bool) -> Iterator[Endpoint]:
         UsageError: no host or no credentials are set.
     """
     if sandbox:
-        memory = settings.ledger.with_name("sandbox.jsonl")
+        here = settings.ledger if isinstance(settings.ledger, Path) else DEFAULT_LEDGER
+        memory = here.with_name("sandbox.jsonl")
         options = SandboxOptions(journal=str(memory))
         till, password = next(iter(options.tills.items()))
         with Sandbox(options) as started:
@@ -137,8 +141,8 @@ async def send(  # noqa: PLR0913 - the one place where a sitting is wired togeth
     place: Endpoint,
     settings: Settings,
     ledger: Ledger,
-    settled: Callable[[Tally], None],
-    draining: Callable[[], None],
+    pace: Pace,
+    watch: Watch,
 ) -> Ended:
     """Send a plan.
 
@@ -150,13 +154,14 @@ async def send(  # noqa: PLR0913 - the one place where a sitting is wired togeth
         place: where to send.
         settings: how to send.
         ledger: used by the journal alone until this returns.
-        settled: called with each batch of newly settled outcomes.
-        draining: called once, when a signal asks to end.
+        pace: how fast requests may leave.
+        watch: told of newly settled outcomes, and when a signal asks to end.
 
     Returns:
         How it ended; an error on the way (the ledger's, refused credentials) is part of that.
     """
     first_request = ledger.last_request(run_id) + 1
+    doubtful = _ours(ledger, known)
     async with (
         Client(
             base_url=place.base_url,
@@ -166,11 +171,13 @@ async def send(  # noqa: PLR0913 - the one place where a sitting is wired togeth
             proxy=settings.proxy,
         ) as client,
         Journal(ledger, run_id) as journal,
+        shared_rate(ledger, place, settings) as rate,
     ):
         sender = Sender(
             client=client,
             journal=journal,
-            pace=Pace(rate_per_min=settings.rate),
+            pace=pace,
+            rate=rate,
             concurrency=settings.concurrency,
             limits=Limits(max_attempts=settings.max_attempts, settle_s=settings.settle_s),
             guards=SendLimits(
@@ -179,19 +186,47 @@ async def send(  # noqa: PLR0913 - the one place where a sitting is wired togeth
                 outage_s=settings.outage_s,
             ),
             key_of=known.key_of,
-            doubtful=known.doubtful(),
+            doubtful=doubtful,
             first_request=first_request,
             may_send=_quiet_hours(settings),
-            observe=settled,
+            observe=watch.settled,
         )
         trouble = None
-        with _signals(sender, draining):
+
+        def drain() -> None:
+            sender.stop(Stop(reason="The run was interrupted.", interrupted=True))
+            watch.draining()
+
+        with ends_on_signal(drain, watch):
             try:
                 await _canary_then_rest(sender, lanes(checked, planned), settings.canary)
             except BulkReferralsError as error:
                 trouble = error
     stop = sender.stopped or _held(sender)
     return Ended(stop=stop, figures=sender.figures, trouble=trouble)
+
+
+def _ours(ledger: Ledger, known: Known) -> dict[int, int]:
+    """Return line -> attempts of what is in doubt and ours to read back.
+
+    What a live run has in doubt is that run's; the ledger withholds it until it is settled.
+    """
+    doubtful = known.doubtful()
+    claimed = ledger.claim([known.key_of(line) for line in doubtful])
+    return {line: tried for line, tried in doubtful.items() if known.key_of(line) in claimed}
+
+
+@asynccontextmanager
+async def shared_rate(
+    ledger: Ledger, place: Endpoint, settings: Settings
+) -> AsyncIterator[RateSource | None]:
+    """Give the organisation's one rate, where others may send at the same time."""
+    rate = ledger.rate(place.organisation) if settings.rate else None
+    try:
+        yield rate
+    finally:
+        if rate:
+            rate.close()
 
 
 async def _canary_then_rest(sender: Sender, todo: Iterator[Lane], canary: int | None) -> None:
@@ -223,19 +258,23 @@ def _quiet_hours(settings: Settings) -> Callable[[], str]:
 
 
 @contextmanager
-def _signals(sender: Sender, draining: Callable[[], None]) -> Iterator[None]:
-    """End cleanly on the first Ctrl-C or SIGTERM; a second one ends at once."""
-    loop = asyncio.get_running_loop()
-    watched: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM)
+def ends_on_signal(end: Callable[[], object], watch: Watch) -> Iterator[None]:
+    """End cleanly on the first Ctrl-C or SIGTERM; a second one ends at once.
 
-    def drain() -> None:
+    Only the main thread is sent signals; whoever watches may ask to end from any thread.
+    """
+    loop = asyncio.get_running_loop()
+    in_main = threading.current_thread() is threading.main_thread()
+    watched: Sequence[signal.Signals] = (signal.SIGINT, signal.SIGTERM) if in_main else ()
+
+    def end_once() -> None:
         for each in watched:
             loop.remove_signal_handler(each)
-        sender.stop(Stop(reason="The run was interrupted.", interrupted=True))
-        draining()
+        end()
 
     for each in watched:
-        loop.add_signal_handler(each, drain)
+        loop.add_signal_handler(each, end_once)
+    watch.stoppable(lambda: loop.call_soon_threadsafe(end_once))
     try:
         yield
     finally:

@@ -10,7 +10,13 @@ from typing import Any, Final
 
 import orjson
 
-from bulk_referrals.sandbox.referrals import DONE, Numbering, Verdict, invited_at
+from bulk_referrals.sandbox.referrals import (
+    DONE,
+    Numbering,
+    Verdict,
+    has_no_code,
+    invited_at,
+)
 
 _NAME_LENGTH: Final = 20  # varchar(20)
 _ALPHABET: Final = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -134,8 +140,11 @@ class InviteBook:
     def referral_code(self, referrer: str, campaign_token: str) -> str:
         """Return the referrer's code in the campaign.
 
-        That of its first invite there, or else one made from both, always the same.
+        That of its first invite there, or else one made from both, always the same; "" for a
+        customer who is to have none (see `referrals`).
         """
+        if has_no_code(referrer):
+            return ""
         for invite in self._by_referrer.get(referrer, ()):
             if invite.campaign_token == campaign_token:
                 return invited_at(invite.invited_on)[1]

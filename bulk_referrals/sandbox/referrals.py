@@ -16,6 +16,8 @@ Magic values reach every verdict:
 | `noid@…`, `unknown@…` | 1011, 1012 |
 | `ineligible@…`, `outside@…`, `broken@…` | 1204, 1205, 1222 |
 
+A mobile ending in 000404 and `nocode@…` are customers for whom GET tells no referral code.
+
 | referral | verdict on the referral |
 |---|---|
 | of a type other than MOBILE or EMAIL | 1206 |
@@ -254,6 +256,11 @@ def _own_code(customer: Customer, options: SandboxOptions) -> int:
     if options.customers and shown not in options.customers:
         return options.unknown_code
     return magic or DONE
+
+
+def has_no_code(shown: str) -> bool:
+    """Tell whether a customer, as shown, has no referral code."""
+    return shown.endswith("000404") or shown.startswith("nocode@")
 
 
 def _referral_code(kind: str, identifier: str) -> int:

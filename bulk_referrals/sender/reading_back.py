@@ -10,6 +10,7 @@ from bulk_referrals import policy
 from bulk_referrals.client import READ_BACK_LIMIT, Client
 from bulk_referrals.errors import ClientError, NotSentError, UsageError
 from bulk_referrals.exchange import Part, ReadBack
+from bulk_referrals.ledger import RateSource
 from bulk_referrals.policy import Effect, Pace
 from bulk_referrals.sender.guards import Health
 from bulk_referrals.sender.throttle import Throttle
@@ -37,7 +38,7 @@ class _EndedError(Exception):
     """Nothing further can be read; the message is a sentence for people."""
 
 
-async def read_each(
+async def read_each(  # noqa: PLR0913 - whom to ask, whom to tell, and within which bounds
     client: Client,
     parts: Iterable[Part],
     seen: Seen,
@@ -46,6 +47,7 @@ async def read_each(
     concurrency: int,
     limits: Limits,
     outage_s: float,
+    rate: RateSource | None = None,
     only_code: bool = False,
 ) -> Reading:
     """Read back each part's referrer in its campaign, once, and tell what was seen.
@@ -60,9 +62,11 @@ async def read_each(
         concurrency: most requests under way at once.
         limits: how often to ask for one, and how long to wait between.
         outage_s: longest time without any answer, seconds.
+        rate: the organisation's one rate, where others send at the same time.
         only_code: ask for the referrers' codes alone.
     """
-    reader = _Reader(client, pace, limits, outage_s, only_code=only_code)
+    health = Health(outage_s=outage_s, progress_at=_now())
+    reader = _Reader(client, Throttle(pace, rate), limits, health, only_code=only_code)
     todo = enumerate(parts)
     reason = ""
     try:
@@ -81,14 +85,20 @@ def may_be_cut(answer: ReadBack) -> bool:
 
 class _Reader:
     def __init__(
-        self, client: Client, pace: Pace, limits: Limits, outage_s: float, *, only_code: bool
+        self,
+        client: Client,
+        throttle: Throttle,
+        limits: Limits,
+        health: Health,
+        *,
+        only_code: bool,
     ) -> None:
-        self.throttle = Throttle(pace)
+        self.throttle = throttle
         self._only_code = only_code
         self.asked = 0
         self._client = client
         self._limits = limits
-        self._health = Health(outage_s=outage_s, progress_at=_now())
+        self._health = health
 
     async def work(self, todo: Iterator[tuple[int, Part]], seen: Seen) -> None:
         """Take parts until there are none left."""
@@ -107,7 +117,7 @@ class _Reader:
             except UsageError as error:
                 raise _EndedError(str(error)) from error
             except ClientError:
-                self._failed(Effect.AILING, "", left_at)
+                await self._failed(Effect.AILING, "", left_at)
             else:
                 trouble = self._judge(answer)
                 if trouble is None:
@@ -131,7 +141,7 @@ class _Reader:
     ) -> None:
         """Let an answer that cannot be relied on bear on the requests that follow."""
         if trouble in {Effect.SLOW, Effect.AILING}:
-            self._failed(trouble, answer.retry_after, left_at)
+            await self._failed(trouble, answer.retry_after, left_at)
         elif trouble is Effect.STOP or (
             trouble is Effect.RENEW and not await self._renewed(signed)
         ):
@@ -153,12 +163,12 @@ class _Reader:
         self._health.progressed(_now())
         self.throttle.pace.succeeded()
 
-    def _failed(self, trouble: Effect, retry_after: str, left_at: float) -> None:
+    async def _failed(self, trouble: Effect, retry_after: str, left_at: float) -> None:
         now = _now()
         self._health.failed()
         if trouble is Effect.SLOW:
             wait_s = policy.retry_after_s(retry_after, now=datetime.now(UTC))
-            self.throttle.pace.refused(now, left_at=left_at, wait_s=wait_s)
+            await self.throttle.refused(now, left_at=left_at, wait_s=wait_s)
         if self._health.is_out(now):
             silent_s = now - self._health.progress_at
             message = f"The platform has given no answer for {silent_s:.0f} seconds."

@@ -1,7 +1,6 @@
 """Campaign tokens, referral codes and regions: short cells with a shape of their own."""
 
 import re
-import re
 from dataclasses import dataclass
 from typing import Final
 
