@@ -169,6 +169,10 @@ CODES: Final[dict[str, Code]] = {
         advice="Have the campaign checked, then resume.",
     ),
     "stopped": Code(title="The run ended before this row's turn", advice="Resume the run."),
+    "unexpected": Code(
+        title="The files were not what was expected, so nothing was sent",
+        advice="Look at the files; if they are right, have them run without that expectation.",
+    ),
     "limit": Code(title="Beyond the limit that was asked for", advice="Resume without --limit."),
     "ready": Code(title="Ready to send", advice="Have the files run."),
 }

@@ -104,6 +104,17 @@ def closing(finished: "Finished", *, verbose: bool, style: Style | None = None) 
     yield from _files(finished, style)
 
 
+def in_brief(finished: "Finished") -> Iterator[str]:
+    """Yield what must be said even where all is quiet: nothing, where all is well."""
+    if not finished.report.exit_code:
+        return
+    yield finished.summary.headline
+    if command := finished.report.resume_command:
+        yield f"To go on: {command}"
+    if finished.outputs:
+        yield f"The report: {PurePath(next(iter(finished.outputs.values()))).parent}"
+
+
 def _outcomes(finished: "Finished", style: Style) -> Iterator[str]:
     from bulk_referrals.summary import READING_ORDER, words  # noqa: PLC0415 - start-up time
 
@@ -150,6 +161,8 @@ def _tasks(finished: "Finished", style: Style) -> Iterator[str]:
 
 
 def _files(finished: "Finished", style: Style) -> Iterator[str]:
+    if not finished.outputs:
+        return
     yield ""
     widest = max(map(len, finished.outputs.values()))
     for name, path in finished.outputs.items():

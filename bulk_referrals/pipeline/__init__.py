@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from bulk_referrals import __version__
 from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
-from bulk_referrals.errors import UsageError
+from bulk_referrals.errors import NothingToDoError, UsageError
+from bulk_referrals.events import RUN_ID, Event, happened
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
 from bulk_referrals.pipeline.arriving import landed, moved_away
@@ -65,7 +66,10 @@ def run(
     watch: Watch,
     stdin: BinaryIO | None = None,
 ) -> "Finished":
-    """Check the files, send what is ready, and report.
+    """Check the files, send what is ready, and report; and tell whom the settings name.
+
+    A run that is not what the settings expect, or that finds nothing to do, sends nothing: its
+    report's state says so.
 
     Args:
         files: paths, globs, folders, addresses, or "-".
@@ -78,6 +82,35 @@ def run(
         UsageError: a setting or a source cannot be used, or the user said no; nothing was sent.
         LedgerError: the ledger cannot be used, or is in use; nothing was sent.
     """
+    from bulk_referrals.pipeline.attending import attended  # noqa: PLC0415 - not for a check
+    from bulk_referrals.pipeline.sitting import organisation  # noqa: PLC0415 - as above
+
+    now = datetime.now(UTC)
+    run_id = _run_id(now)
+
+    def act(watch: Watch) -> "Finished":
+        RUN_ID.set(run_id)
+        happened(Event.RUN_BEGUN, version=__version__, sources=list(files), sandbox=sandbox)
+        try:
+            return _run(files, settings, run_id, now, sandbox=sandbox, watch=watch, stdin=stdin)
+        except NothingToDoError as error:
+            from bulk_referrals.pipeline.declining import idle  # noqa: PLC0415 - seldom needed
+
+            return idle(error, settings, run_id=run_id, now=now, sandbox=sandbox)
+
+    return attended(act, settings, watch, organisation=organisation(settings, sandbox=sandbox))
+
+
+def _run(
+    files: Sequence[str],
+    settings: Settings,
+    run_id: str,
+    now: datetime,
+    *,
+    sandbox: bool,
+    watch: Watch,
+    stdin: BinaryIO | None,
+) -> "Finished":
     from bulk_referrals.pipeline.sitting import (  # noqa: PLC0415 - a check needs no client
         organisation,
         require_connection,
@@ -87,16 +120,25 @@ def run(
     require_connection(settings, sandbox=sandbox)
     if sandbox and "rate" not in settings.model_fields_set:
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
-    now = datetime.now(UTC)
     whose = organisation(settings, sandbox=sandbox)
     with landed(files, settings, watch=watch, organisation=whose) as sources:
         with sources.reading() as arrival:
             prepared = prepare(arrival, settings, now=now, stdin=stdin)
+        happened(
+            Event.ROWS_CHECKED,
+            rows={source.path: source.rows for source in prepared.loaded.sources},
+            ready=int(prepared.checked["outcome"].isna().sum()),
+            invites=len(prepared.checked),
+        )
+        from bulk_referrals.pipeline.declining import (  # noqa: PLC0415 - see above
+            refused,
+            unexpected,
+        )
         from bulk_referrals.pipeline.publishing import Run  # noqa: PLC0415 - see above
         from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
 
         record = RunRecord(
-            run_id=_run_id(now),
+            run_id=run_id,
             version=__version__,
             started_at=now,
             state=RunState.SENDING,
@@ -118,6 +160,8 @@ def run(
             _opened(settings) as ledger,
             ledger.lock(record.run_id, wait_s=settings.wait_s, grace_s=settings.timeout),
         ):
+            if reason := unexpected(begun, settings, ledger):
+                return refused(begun, reason, settings, ledger)
             finished = sit(begun, settings, ledger, watch, is_new=True)
             return moved_away(finished, ledger, settings, watch, sources.stores)
 
@@ -137,12 +181,32 @@ def resume(
         UsageError: there is no such run, or nothing to go on with.
         LedgerError: the ledger cannot be used, or is in use.
     """
+    from bulk_referrals.pipeline.attending import attended  # noqa: PLC0415 - not for a check
+    from bulk_referrals.pipeline.sitting import organisation  # noqa: PLC0415 - as above
+
+    outer = load_settings(config, flags)
+
+    def act(watch: Watch) -> "Finished":
+        return _resume(run_id, flags, outer, config=config, watch=watch)
+
+    return attended(act, outer, watch, organisation=organisation(outer, sandbox=False))
+
+
+def _resume(
+    run_id: str | None,
+    flags: Mapping[str, Any],
+    outer: Settings,
+    *,
+    config: Path | None,
+    watch: Watch,
+) -> "Finished":
     from bulk_referrals.pipeline.publishing import kept  # noqa: PLC0415 - see above
     from bulk_referrals.pipeline.running import sit  # noqa: PLC0415 - a check needs no client
     from bulk_referrals.pipeline.sitting import require_connection  # noqa: PLC0415 - as above
 
-    outer = load_settings(config, flags)
     with _opened(outer) as ledger, _unfinished_held(ledger, run_id, outer) as record:
+        RUN_ID.set(record.run_id)
+        happened(Event.RUN_BEGUN, version=__version__, resumes=True, was=record.state.value)
         own = {name: v for name, v in record.settings.items() if name not in _NOT_RESUMED}
         settings = load_settings(config, {**own, "ledger": outer.ledger, **flags})
         settings = with_credentials(settings, sandbox=record.target == SANDBOX_TARGET)

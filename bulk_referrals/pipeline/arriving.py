@@ -176,7 +176,11 @@ def _taken(settings: Settings, organisation: str) -> Taken:
         return Taken()
     ledger = open_ledger(settings.ledger)
     try:
-        records = [each for each in ledger.runs() if each.organisation == organisation]
+        records = [
+            each
+            for each in ledger.runs()
+            if each.organisation == organisation and each.state is not RunState.REFUSED
+        ]
     finally:
         ledger.close()
     taken = [(source, record.run_id) for record in records for source in record.sources]

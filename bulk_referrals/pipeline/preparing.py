@@ -55,6 +55,7 @@ def prepare(
         delimiter=settings.delimiter,
         max_memory_bytes=settings.max_memory,
         read_timeout_s=settings.read_timeout,
+        allow_empty=settings.allow_empty,
     )
     import_ahead()
     loaded = load(arrival.paths, options, stdin=stdin, fetched=arrival.fetched)

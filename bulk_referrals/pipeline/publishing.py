@@ -27,6 +27,7 @@ from bulk_referrals.wire import BODY_COLUMNS, bodies
 
 EXIT_DONE: Final = 0
 EXIT_ROWS_AMISS: Final = 1
+EXIT_NOTHING_BEGUN: Final = 2
 EXIT_STOPPED: Final = 3
 EXIT_INTERRUPTED: Final = 130
 
@@ -149,7 +150,10 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
             sources=record.sources,
             tables=record.tables,
             outcomes=completed(
-                run.checked, _not_overtaken(results, known.states), states=known.states
+                run.checked,
+                _not_overtaken(results, known.states),
+                states=known.states,
+                otherwise="unexpected" if record.state is RunState.REFUSED else "stopped",
             ),
             original=run.original,
             requests=record.requests,
@@ -254,6 +258,8 @@ def _finished(
 def _exit_code(report: RunReport, summary: Summary) -> int:
     if not summary.books_balance:
         return EXIT_STOPPED
+    if report.state is RunState.REFUSED:
+        return EXIT_NOTHING_BEGUN
     if report.state is RunState.INTERRUPTED:
         return EXIT_INTERRUPTED
     if report.state in UNFINISHED:

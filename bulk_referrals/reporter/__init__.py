@@ -21,7 +21,7 @@ from bulk_referrals.reporter.to_fix import write_to_fix
 from bulk_referrals.reporter.workbook import write_workbook
 from bulk_referrals.summary import Summary, summarise
 
-__all__ = ["Writer", "annotated", "manifest", "write"]
+__all__ = ["Writer", "annotated", "manifest", "write", "write_manifest"]
 
 MANIFEST: Final = "run.json"
 
@@ -59,10 +59,24 @@ def write(
         begun = [pool.submit(_write, folder / name, each) for name, each in writers.items()]
     for done in begun:
         done.result()
-    with replacing(folder / MANIFEST) as lent:
-        content = manifest(report, found, outputs)
-        lent.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
+    _write(folder / MANIFEST, partial(_write_manifest, manifest(report, found, outputs)))
     return outputs
+
+
+def write_manifest(report: RunReport, folder: Path, summary: Summary) -> dict[str, str]:
+    """Write `run.json` alone, for a run without rows, and return name -> path.
+
+    Raises:
+        OSError: the folder or the file cannot be written.
+    """
+    outputs = {MANIFEST: str(folder / MANIFEST)}
+    private_folder(folder)
+    _write(folder / MANIFEST, partial(_write_manifest, manifest(report, summary, outputs)))
+    return outputs
+
+
+def _write_manifest(content: dict[str, Any], path: Path) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", "utf-8")
 
 
 def _write(path: Path, writer: Writer) -> None:

@@ -78,6 +78,8 @@ def count(number: int, noun: str) -> str:
 
 def headline(report: RunReport, outcomes: Mapping[str, int]) -> str:
     """Return what happened, in one sentence."""
+    if report.state in {RunState.REFUSED, RunState.NOTHING_TO_DO}:
+        return report.stop_reason
     invites = len(report.outcomes)
     if not invites:
         return "The files hold no rows, so there was nothing to do."
