@@ -90,6 +90,7 @@ def _of_finished(finished: "Finished", labels: dict[str, str]) -> Ending:
         state=report.state.value,
         exit_code=report.exit_code,
         headline=summary.headline,
+        stop_reason=report.stop_reason,
         tasks=tuple(f"{task.what} {task.how}" for task in summary.tasks),
         started_at=report.started_at,
         finished_at=report.finished_at,
@@ -122,6 +123,7 @@ def _ended(ending: Ending, event: Event) -> None:
         state=ending.state,
         exit_code=ending.exit_code,
         headline=ending.headline,
+        stop_reason=ending.stop_reason,
         source_rows=ending.source_rows,
         outcomes={name: number for name, number in ending.outcomes.items() if number},
         requests={

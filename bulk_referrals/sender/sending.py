@@ -413,7 +413,7 @@ class Sender:
         now = _now()
         self._health.failed()
         if self._health.failures >= _FAILURES_TO_SLOW:
-            self._throttle.pace.refused(now, left_at=left_at, wait_s=None)
+            self._throttle.slow_down(now, left_at=left_at, wait_s=None)
         self._stop_in_outage(now)
 
     def _stop_in_outage(self, now: float) -> None:

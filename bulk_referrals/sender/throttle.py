@@ -1,14 +1,17 @@
 """The one gate that every request passes: the pace, as time that really goes by."""
 
 import asyncio
+import logging
 from contextlib import suppress
 from typing import Final
 
+from bulk_referrals.events import Event, happened
 from bulk_referrals.ledger import RateSource
 from bulk_referrals.policy import Pace
 from bulk_referrals.sender.sharing import SharedBeats
 
 _ROUNDING_S: Final = 0.001
+_WORTH_SAYING_S: Final = 1.0
 
 
 class Throttle:
@@ -71,9 +74,20 @@ class Throttle:
 
     async def refused(self, now: float, *, left_at: float, wait_s: float | None) -> None:
         """Slow down (see `Pace.refused`), and with us all who share the rate."""
-        self.pace.refused(now, left_at=left_at, wait_s=wait_s)
+        self.slow_down(now, left_at=left_at, wait_s=wait_s)
         if self._shared and wait_s:
             await self._shared.hold(wait_s)
+
+    def slow_down(self, now: float, *, left_at: float, wait_s: float | None) -> None:
+        """Slow down (see `Pace.refused`); said once for a burst of refusals, not once for each."""
+        slowness, held_until = self.pace.slowness, self.pace.held_until
+        self.pace.refused(now, left_at=left_at, wait_s=wait_s)
+        if self.pace.held_until > max(held_until, now) + _WORTH_SAYING_S:
+            pause_s = round(self.pace.held_until - now, 1)
+            happened(Event.PAUSED, level=logging.WARNING, pause_s=pause_s)
+        elif self.pace.slowness > slowness:
+            interval_s = round(self.pace.interval_s(), 3)
+            happened(Event.SLOWED_DOWN, level=logging.WARNING, interval_s=interval_s)
 
     def stop(self) -> None:
         """Let nothing more leave."""

@@ -23,6 +23,7 @@ class Ending:
         state: a `RunState`; "busy", "failed", "stopped" or "interrupted" where an error ended it.
         exit_code: of the command.
         headline: what happened, in a sentence.
+        stop_reason: why it ended early, a sentence; "" where it did not.
         tasks: what to do, as sentences.
         started_at: aware.
         finished_at: aware.
@@ -38,6 +39,7 @@ class Ending:
     state: str
     exit_code: int
     headline: str
+    stop_reason: str = ""
     tasks: tuple[str, ...] = ()
     started_at: datetime
     finished_at: datetime

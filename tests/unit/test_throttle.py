@@ -75,3 +75,16 @@ def test_one_that_left_late_keeps_the_next_at_its_distance() -> None:
         left.append(left[-1] + pace.take(left[-1]))
         pace.left(left[-1])
     assert left[10] - left[0] > 1.01  # eleven never stand in one second
+
+
+def test_a_burst_of_refusals_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", logger="bulk_referrals")
+    throttle = Throttle(Pace(rate_per_min=300))
+    for number in range(16):
+        throttle.slow_down(10.0 + number / 100, left_at=9.0, wait_s=None)
+    assert [record.getMessage() for record in caplog.records] == ["slowed_down"]
+    caplog.clear()
+    for number in range(16):
+        throttle.slow_down(20.0 + number / 100, left_at=19.0, wait_s=30.0)
+    assert [record.getMessage() for record in caplog.records] == ["paused"]
+    assert vars(caplog.records[0])["figures"] == {"pause_s": 30.0}
