@@ -1,7 +1,7 @@
 """Whether the platform shows what it has accepted: a run's invites, read back by GET."""
 
 import asyncio
-import random
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,7 +31,12 @@ from bulk_referrals.pipeline.publishing import (
     kept,
     no_run,
 )
-from bulk_referrals.pipeline.sitting import endpoint, require_connection
+from bulk_referrals.pipeline.sitting import (
+    Endpoint,
+    endpoint,
+    require_connection,
+    shared_rate,
+)
 from bulk_referrals.policy import Pace
 from bulk_referrals.reporter.verified import write_verified
 from bulk_referrals.sender import Limits, Reading, may_be_cut, read_each
@@ -135,7 +140,7 @@ def verify(
         OSError: the file cannot be written.
     """
     outer = load_settings(config, flags)
-    with closing(open_ledger(outer.ledger)) as ledger, ledger.lock(wait_s=outer.wait_s):
+    with closing(open_ledger(outer.ledger)) as ledger, ledger.lock(run_id, wait_s=outer.wait_s):
         record = ledger.run(run_id)
         if record is None:
             raise UsageError(no_run(run_id))
@@ -144,11 +149,9 @@ def verify(
         settings = with_credentials(settings, sandbox=in_sandbox)
         require_connection(settings, sandbox=in_sandbox)
         rows = _accepted(ledger, kept(ledger, record))
-        if sample is not None:
-            seed = random.SystemRandom().getrandbits(32) if seed is None else seed
-        looked_for = _sample(rows, sample, seed)
+        looked_for, seed = _sample(rows, sample, seed)
         lookup = _Lookup(looked_for, observe)
-        reading = _read(lookup, record, settings)
+        reading = _read(lookup, record, settings, ledger)
     return _verified(record, rows, looked_for, lookup, reading, seed, settings)
 
 
@@ -160,12 +163,15 @@ def _accepted(ledger: Ledger, run: Run) -> pd.DataFrame:
     return outcomes[(outcomes["outcome"] == Outcome.ACCEPTED).to_numpy(bool)]
 
 
-def _sample(rows: pd.DataFrame, size: int | None, seed: int | None) -> pd.DataFrame:
-    """Return some of the rows, in their order; the seed and the run decide which."""
+def _sample(
+    rows: pd.DataFrame, size: int | None, seed: int | None
+) -> tuple[pd.DataFrame, int | None]:
+    """Return some of the rows, in their order, and the seed that drew them; None where all."""
     if size is None or size >= len(rows):
-        return rows
+        return rows, None
+    seed = secrets.randbits(32) if seed is None else seed
     drawn = np.random.default_rng(seed).choice(len(rows), size, replace=False)
-    return rows.iloc[np.sort(drawn)]
+    return rows.iloc[np.sort(drawn)], seed
 
 
 class _Lookup:
@@ -205,27 +211,32 @@ class _Lookup:
             self.times[row] = times if times or not may_be_cut(answer) else _UNREAD
 
 
-def _read(lookup: _Lookup, record: RunRecord, settings: Settings) -> Reading:
+def _read(lookup: _Lookup, record: RunRecord, settings: Settings, ledger: Ledger) -> Reading:
     if not lookup.referrers:
         return Reading(asked=0, throttled_s=0.0, stop_reason="")
     with endpoint(settings, sandbox=record.target == SANDBOX_TARGET) as place:
-        client = Client(
+        return asyncio.run(_read_from(place, lookup, settings, ledger))
+
+
+async def _read_from(
+    place: Endpoint, lookup: _Lookup, settings: Settings, ledger: Ledger
+) -> Reading:
+    async with (
+        Client(
             base_url=place.base_url,
             auth=place.auth,
             timeout_s=settings.timeout,
             concurrency=settings.concurrency,
             proxy=settings.proxy,
-        )
-        return asyncio.run(_read_with(client, lookup, settings))
-
-
-async def _read_with(client: Client, lookup: _Lookup, settings: Settings) -> Reading:
-    async with client:
+        ) as client,
+        shared_rate(ledger, place, settings) as rate,
+    ):
         return await read_each(
             client,
             lookup.parts(),
             lookup.seen,
             pace=Pace(rate_per_min=settings.rate),
+            rate=rate,
             concurrency=settings.concurrency,
             limits=Limits(),
             outage_s=settings.outage_s,

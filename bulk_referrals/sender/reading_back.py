@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from bulk_referrals import policy
 from bulk_referrals.client import READ_BACK_LIMIT, Client
-from bulk_referrals.errors import ClientError, NotSentError, UsageError
+from bulk_referrals.errors import ClientError, LedgerError, NotSentError, UsageError
 from bulk_referrals.exchange import Part, ReadBack
 from bulk_referrals.ledger import RateSource
 from bulk_referrals.policy import Effect, Pace
@@ -108,13 +108,14 @@ class _Reader:
     async def _look(self, part: Part) -> ReadBack | None:
         looks = 0
         while looks < self._limits.max_looks:
-            await self.throttle.turn()
             left_at = _now()
             try:
+                await self.throttle.turn()
+                left_at = _now()
                 signed = await self._client.sign()
                 self.asked += 1
                 answer = await self._client.get(part, signed, only_code=self._only_code)
-            except UsageError as error:
+            except (UsageError, LedgerError) as error:
                 raise _EndedError(str(error)) from error
             except ClientError:
                 await self._failed(Effect.AILING, "", left_at)
