@@ -382,16 +382,19 @@ def parse_quiet_hours(text: str) -> tuple[time, time]:
 
 
 def parse_rows(text: str) -> tuple[int, int | None]:
-    """Read "1000..50000", "1000.." or "..50000"; return the least and the most, None for no end.
+    """Read "1000..50000", "1000..", "..50000" or "off".
+
+    Returns:
+        The least and the most; None for no end.
 
     Raises:
         ValueError: it is none of these.
     """
-    match = _ROWS.fullmatch(text.strip() or "..")
+    match = _ROWS.fullmatch(".." if text.strip().lower() in _OFF else text.strip())
     if match is not None:
         least, most = int(match[1] or 0), int(match[2]) if match[2] else None
     if match is None or (most is not None and least > most):
-        message = "write a number of rows as 1000..50000, 1000.. or ..50000"
+        message = "write a number of rows as 1000..50000, 1000.., ..50000 or off"
         raise ValueError(message)
     return least, most
 

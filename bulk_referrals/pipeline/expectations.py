@@ -30,7 +30,7 @@ def surprise(rows: int, *, expect_rows: str, growth: float | None, past: Sequenc
     if rows < least or (most is not None and rows > most):
         return (
             f"Nothing was sent: {_bounds(least, most)} were expected (expect_rows), and there "
-            f"are {rows:,}. Look at the files; if they are right, run them with --expect-rows .."
+            f"are {rows:,}. Look at the files; if they are right, run them with --expect-rows off."
         )
     usual = median(past[-NIGHTS:]) if past else 0
     if growth is None or not usual or usual / growth <= rows <= usual * growth:

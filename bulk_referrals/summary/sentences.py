@@ -164,6 +164,15 @@ def _unbalanced(imbalance: str) -> Task | None:
 def _stopped(report: RunReport, waiting: int) -> Task | None:
     if not report.stop_reason and report.state in {RunState.CHECKED, RunState.FINISHED}:
         return None
+    if report.state is RunState.NOTHING_TO_DO:
+        return None
+    if report.state is RunState.REFUSED:
+        return Task(
+            label="Not expected",
+            outcome=Outcome.NOT_SENT if waiting else None,
+            what="The files are not what was expected, so nothing was sent.",
+            how="Look at them; if they are right, have them run without that expectation.",
+        )
     reason = report.stop_reason or "The run ended before it was through."
     unsent = f" {count(waiting, 'invite')} {_was(waiting)} not sent." if waiting else ""
     return Task(

@@ -121,7 +121,7 @@ class _Plain(logging.Formatter):
         fields = _fields(record)
         head = f"{fields.pop('timestamp')} {fields.pop('level').upper()} {fields.pop('run_id')}"
         told = [f"{name}={_plain(_clean(name, it))}" for name, it in fields.items()
-                if name != "event"]  # fmt: skip
+                if name != "event" and it not in ("", {}, [])]  # fmt: skip
         return " ".join((head, fields["event"], *told))
 
 

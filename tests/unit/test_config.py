@@ -363,6 +363,7 @@ def test_a_cluster_has_its_host_and_its_zone(cluster: str) -> None:
     [
         ("", (0, None)),
         ("..", (0, None)),
+        ("off", (0, None)),
         ("1000..50000", (1000, 50000)),
         ("1000 .. ", (1000, None)),
         ("..50000", (0, 50000)),
@@ -378,7 +379,7 @@ def test_a_number_of_rows_may_be_open_at_either_end(
 
 @pytest.mark.parametrize("text", ["1000", "50..20", "a..b", "-1..3", "1,000..2", "٣..٤"])
 def test_anything_else_is_told(text: str) -> None:
-    told = "expect_rows: write a number of rows as 1000..50000, 1000.. or ..50000."
+    told = "expect_rows: write a number of rows as 1000..50000, 1000.., ..50000 or off."
     assert faults({"expect_rows": text}) == [told]
 
 
