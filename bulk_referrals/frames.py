@@ -23,4 +23,5 @@ def to_table(frame: "pd.DataFrame") -> pa.Table:
 
 def column(frame: "pd.DataFrame", name: str) -> pa.ChunkedArray:
     """Return one column as Arrow, without a copy."""
-    return pa.Table.from_pandas(frame[[name]], preserve_index=False).column(0)
+    values = pa.array(frame[name].array)
+    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

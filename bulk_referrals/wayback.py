@@ -16,8 +16,11 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from bulk_referrals.weaving import Values, bounds_of, octets_of
 
 REASON: Final = "Reason"
 WHAT_TO_DO: Final = "What to do"
@@ -59,22 +62,26 @@ def runs_of(keys: pa.ChunkedArray) -> tuple[str, ...]:
     return tuple(run for run in pc.unique(runs).to_pylist() if run)
 
 
-def defused(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+def defused(texts: Values) -> Values:
     """Return the texts with an apostrophe before each that a spreadsheet might run."""
-    if not any(_SUSPECT[_first_octets(chunk)].any() for chunk in texts.chunks):
+    if isinstance(texts, pa.ChunkedArray):
+        return pa.chunked_array([defused(chunk) for chunk in texts.chunks], texts.type)
+    suspect = _suspect(texts)
+    if not suspect.any():
         return texts
-    live = pc.match_substring_regex(texts, _TO_DEFUSE)
-    return pc.if_else(live, pc.binary_join_element_wise("'", texts, ""), texts)
+    found = texts.filter(pa.array(suspect))
+    live = pc.match_substring_regex(found, _TO_DEFUSE)
+    mended = pc.if_else(live, pc.binary_join_element_wise("'", found, ""), found)
+    return pc.replace_with_mask(texts, suspect, mended)
 
 
-def _first_octets(texts: pa.StringArray) -> np.ndarray:
-    """Return the first octet of each text that has one, without a text per cell."""
-    _, offsets, content = texts.buffers()
-    if content is None:
-        return np.empty(0, np.uint8)
-    bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
-    filled: np.ndarray = np.frombuffer(content, np.uint8)[bounds[:-1][bounds[:-1] < bounds[1:]]]
-    return filled
+def _suspect(texts: pa.Array) -> npt.NDArray[np.bool_]:
+    """Tell of each text whether its first octet is one that calls for a look at the rest."""
+    octets, bounds = octets_of(texts), bounds_of(texts)
+    suspect = np.zeros(len(texts), dtype=bool)
+    filled = np.flatnonzero(bounds[:-1] < bounds[1:])
+    suspect[filled] = _SUSPECT[octets[bounds[filled] - bounds[0]]]
+    return suspect
 
 
 def restored(texts: pa.ChunkedArray) -> pa.ChunkedArray:

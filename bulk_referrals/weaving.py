@@ -6,7 +6,7 @@ neighbours of which there are few are fused beforehand into one part, whose text
 combinations that occur. A row of a sheet goes from sixty parts to ten that way.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -19,6 +19,13 @@ import pyarrow.compute as pc
 Values: TypeAlias = Any
 Codes = npt.NDArray[np.int32]
 Octets = npt.NDArray[np.uint8]
+
+# As much as the processor's caches hold: larger blocks are slower, smaller ones no faster.
+BLOCK_LINES: Final = 8_192
+# Arrow's text holds 2**31 octets together; one octet becomes seven at most ("_x0001_").
+MOST_OCTETS: Final = 2**30
+_MOST_GROWTH: Final = 7
+_MOST_DIGITS: Final = 20
 
 _SAMPLE: Final = 4_096
 _FEW_IN_SAMPLE: Final = 512
@@ -42,7 +49,7 @@ class Few:
     @classmethod
     def of(cls, values: Values) -> "Few":
         """Return a dictionary column, or one of text of which few are known to be different."""
-        if not pa.types.is_dictionary(values.type):
+        if not _is_dictionary(values):
             values = values.dictionary_encode()
         values = flat(values)
         indices, texts = values.indices, values.dictionary
@@ -71,7 +78,8 @@ class Many:
 
     def block(self, start: int, stop: int) -> pa.Array:
         """Return the texts of some lines."""
-        return self.shaped(flat(self.values.slice(start, stop - start)))
+        values = flat(self.values.slice(start, stop - start))
+        return self.shaped(values if pa.types.is_integer(values.type) else as_text(values))
 
 
 Part: TypeAlias = str | Few | Many
@@ -79,8 +87,9 @@ Part: TypeAlias = str | Few | Many
 
 def encoded(values: Values) -> Values:
     """Return a column of text as a dictionary where its texts repeat themselves, else as it is."""
-    if pa.types.is_dictionary(values.type):
+    if pa.types.is_integer(values.type) or _is_dictionary(values):
         return values
+    values = as_text(values)
     step = max(len(values) // _SAMPLE, 1)
     sample = values.take(pa.array(np.arange(0, len(values), step)))
     if pc.count_distinct(sample).as_py() > _FEW_IN_SAMPLE:
@@ -94,7 +103,9 @@ def few(values: Values) -> Few | None:
     if pa.types.is_integer(values.type):
         return _few_numbers(values)
     values = encoded(values)
-    return Few.of(values) if pa.types.is_dictionary(values.type) else None
+    if not _is_dictionary(values) or len(flat(values).dictionary) > _MOST_TEXTS:
+        return None
+    return Few.of(values)
 
 
 def _few_numbers(values: Values) -> Few | None:
@@ -104,9 +115,10 @@ def _few_numbers(values: Values) -> Few | None:
     if most - least >= min(_MOST_SPAN, max(len(values), 2)):
         return None
     texts = pa.array(np.arange(least, most + 1)).cast(pa.string())
-    texts = pa.concat_arrays([texts, pa.nulls(1, pa.string())])
-    codes = np.asarray(values.fill_null(most + 1)) - least
-    return Few(codes=codes.astype(np.int32), texts=texts)
+    if values.null_count:
+        texts = pa.concat_arrays([texts, pa.nulls(1, pa.string())])
+        values = values.fill_null(most + 1)
+    return Few(codes=(np.asarray(values) - least).astype(np.int32), texts=texts)
 
 
 def where(present: Values, text: str, otherwise: str = "") -> str | Few:
@@ -166,13 +178,52 @@ def _combinations(one: Few, other: Few) -> Few | None:
     return Few(codes=renumbered[codes], texts=texts)
 
 
-def woven(parts: Sequence[Part], start: int, stop: int) -> pa.Array:
-    """Return some lines as Arrow text; the caller bounds them to what Arrow's text can hold."""
-    return joined(*(piece(part, start, stop) for part in parts))
+class Weave:
+    """Lines that are woven block by block, in any order and by several threads at once.
+
+    Attributes:
+        lines: how many.
+        parts: of a line, fused.
+    """
+
+    def __init__(self, parts: Iterable[Part], lines: int) -> None:
+        """Prepare so many lines from what stands in them, from the left."""
+        self.lines = lines
+        self.parts = fused(parts)
+        if all(isinstance(part, str) for part in self.parts):  # Arrow joins them to one text
+            whole = pa.array(["".join(map(str, self.parts))])
+            self.parts = [Few(codes=np.zeros(lines, np.int32), texts=whole)]
+        self._own = [part.values for part in self.parts if isinstance(part, Many)]
+        few_texts = [_texts(part) for part in self.parts if not isinstance(part, Many)]
+        longest = [pc.max(pc.binary_length(texts)).as_py() or 0 for texts in few_texts]
+        self._line_octets = sum(longest) + _MOST_DIGITS * len(self._own)
+
+    def most_octets(self, start: int, stop: int) -> int:
+        """Return a bound that some lines cannot exceed, but for a text's look-up by number."""
+        size = stop - start
+        text = sum(int(values.slice(start, size).nbytes) for values in self._own)
+        return _MOST_GROWTH * text + self._line_octets * size
+
+    def blocks(self) -> Iterator[Octets]:
+        """Yield the text of all lines, a block after another."""
+        for start in range(0, self.lines, BLOCK_LINES):
+            yield from self.block(start, min(start + BLOCK_LINES, self.lines))
+
+    def block(self, start: int, stop: int) -> Iterator[Octets]:
+        """Yield the text of some lines, in a piece or, where Arrow cannot hold it, in a few."""
+        if stop - start > 1 and self.most_octets(start, stop) > MOST_OCTETS:
+            middle = (start + stop) // 2
+            yield from self.block(start, middle)
+            yield from self.block(middle, stop)
+            return
+        yield octets_of(joined(*(_piece(part, start, stop) for part in self.parts)))
 
 
-def piece(part: Part, start: int, stop: int) -> str | pa.Array:
-    """Return one part of some lines, ready to be joined."""
+def _texts(part: str | Few) -> pa.Array:
+    return pa.array([part]) if isinstance(part, str) else part.texts
+
+
+def _piece(part: Part, start: int, stop: int) -> str | pa.Array:
     if isinstance(part, str):
         return part
     if isinstance(part, Many):
@@ -185,16 +236,20 @@ def joined(*pieces: str | pa.Array) -> pa.Array:
     return pc.binary_join_element_wise(*pieces, "", null_handling="replace")
 
 
-def digits(numbers: pa.Array) -> pa.Array:
-    """Return numbers as text, nulls kept."""
-    return numbers.cast(pa.string())
+def as_text(values: Values) -> Values:
+    """Return numbers, or text of any kind, as Arrow's plain text, nulls kept."""
+    return values.cast(pa.string())
+
+
+def _is_dictionary(values: Values) -> bool:
+    return bool(pa.types.is_dictionary(values.type))
 
 
 def flat(values: Values) -> pa.Array:
     """Return a column as one Arrow array."""
     if not isinstance(values, pa.ChunkedArray):
         return values
-    values = values.unify_dictionaries() if pa.types.is_dictionary(values.type) else values
+    values = values.unify_dictionaries() if _is_dictionary(values) else values
     return values.combine_chunks()
 
 

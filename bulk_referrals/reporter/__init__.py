@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import pyarrow as pa
+
 from bulk_referrals.model import RunReport
 from bulk_referrals.reporter.annotation import annotated
 from bulk_referrals.reporter.delimited import write_delimited
@@ -49,7 +51,7 @@ def write(
         OSError: the folder or a file cannot be written.
     """
     found = summary or summarise(report)
-    writers = _writers(report, found, beside or {})
+    writers = _writers(report, found, result_lines(report), beside or {})
     outputs = {name: str(folder / name) for name in (*writers, MANIFEST)}
     private_folder(folder)
     for stale in (*folder.glob("to_fix*.*"), *folder.glob("annotated*.*")):
@@ -85,7 +87,7 @@ def _write(path: Path, writer: Writer) -> None:
 
 
 def _writers(
-    report: RunReport, summary: Summary, beside: Mapping[str, Writer]
+    report: RunReport, summary: Summary, lines: pa.Table, beside: Mapping[str, Writer]
 ) -> dict[str, Writer]:
     """Return file name -> what writes it, in the order in which people look at them."""
     to_fix = {
@@ -93,11 +95,11 @@ def _writers(
         for name, tables in summary.to_fix.items()
     }
     return {
-        "report.xlsx": partial(write_workbook, report, summary),
-        "report.html": partial(write_page, report, summary, beside=tuple(beside)),
+        "report.xlsx": partial(write_workbook, report, summary, lines),
+        "report.html": partial(write_page, report, summary, lines, beside=tuple(beside)),
         **to_fix,
         **beside,
-        "results.csv": lambda path: write_delimited(result_lines(report), path),
+        "results.csv": partial(write_delimited, lines),
     }
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 
 from bulk_referrals.reporter.escaping import escaped, keeps_white
 from bulk_referrals.reporter.grids import NUMBER, WRAPPED, Column, Grid
-from bulk_referrals.weaving import Few, Many, Part, digits, few, joined, where
+from bulk_referrals.weaving import Few, Many, Part, as_text, few, joined, where
 
 HOLE: Final = "\0"  # where the row's number is to stand; XML cannot hold it otherwise
 _LINE_POINTS: Final = 15
@@ -76,8 +76,8 @@ def _heights(grid: Grid) -> Part:
     lines = np.ones(grid.rows, dtype=np.int64)
     for column in grid.columns:
         if isinstance(column.look, str) and column.look == WRAPPED:
-            characters = np.asarray(pc.fill_null(pc.utf8_length(column.values), 0))
-            lines = np.maximum(lines, -(-characters // max(int(column.width), 1)))
+            characters = pc.fill_null(pc.utf8_length(as_text(column.values)), 0)
+            lines = np.maximum(lines, -(-np.asarray(characters) // max(int(column.width), 1)))
     if lines.max(initial=1) == 1:
         return '">'
     ends = [f'" ht="{_LINE_POINTS * line}" customHeight="1">' for line in range(_MOST_LINES + 1)]
@@ -105,7 +105,7 @@ def _cells(
             before, repeated = f'{lead}" t="s"><v>', shared.numbered(repeated)
         yield repeated.written(lambda value: joined(before, value, after), empty)
         return
-    shaped: Any = digits
+    shaped: Any = as_text
     if column.look != NUMBER:
         keep = ' xml:space="preserve"' if keeps_white(column.values) else ""
         before, after = f'{lead}" t="inlineStr"><is><t{keep}>', "</t></is></c>"

@@ -7,11 +7,26 @@ The to-fix file is for a spreadsheet and has the mark, without which Excel misre
 """
 
 import codecs
+from collections.abc import Iterator
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals.wayback import defused
+from bulk_referrals.weaving import (
+    Few,
+    Many,
+    Part,
+    Values,
+    Weave,
+    as_text,
+    few,
+    joined,
+    octets_of,
+    signs_in,
+    where,
+)
 
 
 def write_delimited(
@@ -25,24 +40,42 @@ def write_delimited(
         delimiter: one character.
         for_spreadsheet: begin with a byte order mark.
     """
-    import pyarrow.csv  # noqa: PLC0415 - start-up time
-
-    safe = [_safe(table.column(index)) for index in range(table.num_columns)]
     names = [_quoted(name) for name in defused(pa.chunked_array([table.column_names])).to_pylist()]
-    options = pyarrow.csv.WriteOptions(include_header=False, delimiter=delimiter)
+    weave = Weave(_line(table, delimiter), table.num_rows)
     with path.open("wb") as file:
         file.write(codecs.BOM_UTF8 if for_spreadsheet else b"")
         file.write((delimiter.join(names) + "\n").encode())
-        # Positions instead of names: the author's header may hold one name twice.
-        numbered = pa.table(safe, names=[str(index) for index in range(len(safe))])
-        pyarrow.csv.write_csv(numbered, file, options)
+        for block in weave.blocks():
+            file.write(block.data)
 
 
-def _safe(values: pa.ChunkedArray) -> pa.ChunkedArray:
-    kind = values.type
-    if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):
-        values = values.cast(pa.string())
-    return defused(values) if pa.types.is_string(values.type) else values
+def _line(table: pa.Table, delimiter: str) -> Iterator[Part]:
+    for place, values in enumerate(table.columns):
+        yield delimiter if place else ""
+        yield from _cell(values)
+    yield "\n"
+
+
+def _cell(values: Values) -> Iterator[Part]:
+    is_number, repeated = pa.types.is_integer(values.type), few(values)
+    if isinstance(repeated, Few):
+        yield repeated if is_number else repeated.written(_whole)
+    elif is_number:
+        yield Many(values=values, shaped=as_text)
+    else:
+        yield from (where(values, '"'), Many(values=values, shaped=_safe), where(values, '"'))
+
+
+def _whole(texts: pa.Array) -> pa.Array:
+    return joined('"', _safe(texts), '"')
+
+
+def _safe(texts: pa.Array) -> pa.Array:
+    """Return texts as they stand between quotes."""
+    texts = defused(texts)
+    if signs_in(octets_of(texts), b'"'):
+        texts = pc.replace_substring(texts, '"', '""')
+    return texts
 
 
 def _quoted(name: str) -> str:

@@ -1,7 +1,7 @@
 """The long sheets of the workbook, column by column, before anybody paints them."""
 
 from dataclasses import dataclass
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -9,11 +9,9 @@ import pyarrow.compute as pc
 
 from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport
-from bulk_referrals.reporter.lines import local_times, result_lines
+from bulk_referrals.reporter.lines import local_times, with_short_paths
 from bulk_referrals.summary import NEEDS_A_PERSON, Summary, needs_a_person, words
-
-# Arrow's Array or ChunkedArray, which come without types.
-Values: TypeAlias = Any
+from bulk_referrals.weaving import Values, encoded, flat
 
 TEXT: Final = "text"
 NUMBER: Final = "number"
@@ -74,9 +72,9 @@ class Grid:
         return tuple(found)
 
 
-def results_grid(report: RunReport) -> Grid:
+def results_grid(report: RunReport, lines: pa.Table) -> Grid:
     """Return every line of the results, in order, with the outcome and the times in words."""
-    lines = result_lines(report, short_paths=True)
+    lines = with_short_paths(report, lines)
     outcome = lines.column("outcome")
     return Grid(
         name="Results",
@@ -103,10 +101,10 @@ def results_grid(report: RunReport) -> Grid:
     )
 
 
-def to_fix_grid(report: RunReport) -> Grid:
+def to_fix_grid(report: RunReport, lines: pa.Table) -> Grid:
     """Return what needs a person: what is unknown first, then refused, then to correct."""
     order = _most_pressing_first(report)
-    lines = result_lines(report, short_paths=True).take(order)
+    lines = with_short_paths(report, lines).take(order)
     advice = column(report.outcomes, "advice").take(order)
     outcome = lines.column("outcome")
     return Grid(
@@ -131,11 +129,11 @@ def to_fix_grid(report: RunReport) -> Grid:
     )
 
 
-def warnings_grid(report: RunReport) -> Grid:
+def warnings_grid(report: RunReport, lines: pa.Table) -> Grid:
     """Return what deserves a look though nothing stopped it, in order."""
     warning = column(report.outcomes, "warning")
     order = pc.indices_nonzero(pc.is_valid(warning))
-    lines = result_lines(report, short_paths=True).take(order)
+    lines = with_short_paths(report, lines).take(order)
     outcome = lines.column("outcome")
     return Grid(
         name="Warnings",
@@ -182,12 +180,12 @@ def referrers_grid(summary: Summary) -> Grid:
     )
 
 
-def _labels(report: RunReport, outcomes: pa.ChunkedArray) -> pa.ChunkedArray:
+def _labels(report: RunReport, outcomes: Values) -> Values:
     """Return the outcomes in words; a text that is none of them stays as it is."""
-    known = [str(outcome) for outcome in Outcome]
-    labels = pa.array([words(outcome, sending=report.sending).label for outcome in Outcome])
-    positions = pc.index_in(outcomes, value_set=pa.array(known))
-    return pc.coalesce(labels.take(positions.combine_chunks()), outcomes.combine_chunks())
+    labels = {str(it): words(it, sending=report.sending).label for it in Outcome}
+    found = flat(encoded(outcomes))
+    told = [labels.get(text, text) for text in found.dictionary.to_pylist()]
+    return pa.DictionaryArray.from_arrays(found.indices, pa.array(told, pa.string()))
 
 
 def _local(report: RunReport, instants: pa.ChunkedArray) -> pa.ChunkedArray:

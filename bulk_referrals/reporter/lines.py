@@ -1,16 +1,17 @@
 """The lines of the results, one per line of the outcomes frame, as a table of 16 columns."""
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport, SourceTable
+from bulk_referrals.weaving import Values, encoded, flat
 
 COLUMNS: Final = (
     "source",
@@ -32,20 +33,25 @@ COLUMNS: Final = (
 )
 
 
-def result_lines(report: RunReport, *, short_paths: bool = False) -> pa.Table:
+def result_lines(report: RunReport) -> pa.Table:
     """Return the results: `COLUMNS`, text but for `row` and `attempts` (int64), order kept.
 
-    `source` is the file's path, `sheet` the sheet's name or null for a text file; both come as
-    dictionary columns, since they hold few distinct texts.
-
-    Args:
-        report: the run.
-        short_paths: give the files' names without their folders, where that tells them apart.
+    `source` is the file's path, `sheet` the sheet's name or null for a text file. A column whose
+    texts repeat themselves comes as a dictionary, so that what is made of the results looks at
+    each text once.
     """
-    names = [source.path for source in report.sources]
-    bare = [PurePath(name).name for name in names]
-    shown = bare if short_paths and len(set(bare)) == len(set(names)) else names
-    return placed(report.outcomes, shown, report.tables)
+    paths = [source.path for source in report.sources]
+    return placed(report.outcomes, paths, report.tables)
+
+
+def with_short_paths(report: RunReport, lines: pa.Table) -> pa.Table:
+    """Return the results with the files' names without their folders, if these tell them apart."""
+    paths = [source.path for source in report.sources]
+    bare = [PurePath(path).name for path in paths]
+    if len(set(bare)) < len(set(paths)):
+        return lines
+    sources = _named(_tables_of(report.outcomes), [bare[it.source] for it in report.tables])
+    return lines.set_column(0, "source", sources)
 
 
 def placed(
@@ -58,26 +64,35 @@ def placed(
         paths: of the sources, in order.
         tables: their sheets, in order.
     """
-    of_line = column(outcomes, "table").cast(pa.int32())
+    of_line, own = _tables_of(outcomes), COLUMNS[2:]
     sources = [paths[table.source] for table in tables]
     sheets = [table.sheet or None for table in tables]
-    own = {name: column(outcomes, name) for name in COLUMNS[2:]}
-    return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **own})
+    with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
+        columns = pool.map(encoded, [column(outcomes, name) for name in own])
+        told = dict(zip(own, columns, strict=True))
+    return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **told})
 
 
-def _named(tables: pa.ChunkedArray, names: list[str] | list[str | None]) -> pa.ChunkedArray:
-    dictionary = pa.array(names, pa.string())
-    chunks = [pa.DictionaryArray.from_arrays(chunk, dictionary) for chunk in tables.chunks]
-    return pa.chunked_array(chunks, pa.dictionary(pa.int32(), pa.string()))
+def _tables_of(outcomes: pd.DataFrame) -> pa.Array:
+    return flat(column(outcomes, "table").cast(pa.int32()))
 
 
-def local_times(instants: pa.ChunkedArray, zone: str) -> pa.ChunkedArray:
+def _named(tables: pa.Array, names: list[str] | list[str | None]) -> pa.Array:
+    """Return for each line the name that its table has."""
+    return pa.DictionaryArray.from_arrays(tables, pa.array(names, pa.string()))
+
+
+def local_times(instants: Values, zone: str) -> Values:
     """Return ISO 8601 texts with an offset as `2026-11-23 18:30:05` in the zone, to the second."""
+    if instants.null_count == len(instants):
+        return instants
+    if pa.types.is_dictionary(instants.type):
+        instants = instants.cast(pa.string())
     seconds = instants.cast(pa.timestamp("us", "UTC")).cast(pa.timestamp("s", "UTC"), safe=False)
     # Many invites share a second, and writing a date is slow: each distinct one is written once.
-    encoded = seconds.combine_chunks().dictionary_encode()
+    distinct = seconds.combine_chunks().dictionary_encode()
     written = [
         None if it is None else it.astimezone(ZoneInfo(zone)).strftime("%Y-%m-%d %H:%M:%S")
-        for it in encoded.dictionary.to_pylist()
+        for it in distinct.dictionary.to_pylist()
     ]
-    return pa.chunked_array([pc.take(pa.array(written, pa.string()), encoded.indices)])
+    return pa.DictionaryArray.from_arrays(distinct.indices, pa.array(written, pa.string()))

@@ -8,6 +8,8 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+import pyarrow as pa
+
 from bulk_referrals.codes import describe
 from bulk_referrals.model import Outcome, RunReport
 from bulk_referrals.reporter.back import moment_labels
@@ -26,7 +28,12 @@ _MOST_BARS: Final = 8
 
 
 def write_page(
-    report: RunReport, summary: Summary, path: Path, *, beside: Sequence[str] = ()
+    report: RunReport,
+    summary: Summary,
+    lines: pa.Table,
+    path: Path,
+    *,
+    beside: Sequence[str] = (),
 ) -> None:
     """Write the page: figures, reasons and the invites that need a person, `MOST_LINES` of them.
 
@@ -35,6 +42,7 @@ def write_page(
     Args:
         report: the run.
         summary: its figures.
+        lines: its lines (`result_lines`).
         path: the file.
         beside: further files in its folder, to be linked.
     """
@@ -51,14 +59,14 @@ def write_page(
     environment.filters["grouped"] = "{:,}".format
     environment.filters["linked"] = partial(_linked, names=names)
     template = environment.get_template("page.html.j2")
-    path.write_text(template.render(files=names, **_content(report, summary)), "utf-8")
+    path.write_text(template.render(files=names, **_content(report, summary, lines)), "utf-8")
 
 
-def _content(report: RunReport, summary: Summary) -> dict[str, Any]:
+def _content(report: RunReport, summary: Summary, results: pa.Table) -> dict[str, Any]:
     import markupsafe  # noqa: PLC0415 - start-up time
 
     parts = {name: _part(name) for name in ("page.css", "page.js")}
-    lines = _lines(report)
+    lines = _lines(report, results)
     return {
         "report": report,
         "summary": summary,
@@ -148,9 +156,9 @@ def _columns(report: RunReport, summary: Summary) -> list[dict[str, Any]]:
     return columns
 
 
-def _lines(report: RunReport) -> list[dict[str, Any]]:
+def _lines(report: RunReport, results: pa.Table) -> list[dict[str, Any]]:
     """Return what needs a person, most pressing first, `MOST_LINES` at most."""
-    columns = to_fix_grid(report).columns
+    columns = to_fix_grid(report, results).columns
     named = {
         part.header.lower().replace(" ", "_"): part.values.slice(0, MOST_LINES).to_pylist()
         for part in columns

@@ -17,21 +17,19 @@ import pyarrow.compute as pc
 from bulk_referrals.reporter.cells import HOLE, SharedTexts, row_parts
 from bulk_referrals.reporter.grids import Grid
 from bulk_referrals.weaving import (
+    MOST_OCTETS,
     Codes,
     Few,
     Many,
     Octets,
+    Weave,
+    as_text,
     bounds_of,
-    digits,
-    fused,
     joined,
     octets_of,
 )
 
-# Arrow's text holds 2**31 octets together; one octet of text becomes seven at most ("_x0001_").
-_MOST_OCTETS: Final = 2**30
-_MOST_GROWTH: Final = 7
-_MOST_DIGITS: Final = 20
+_MOST_DIGITS: Final = 7  # of a row's number
 _NO_HOLE: Final = -(1 << 40)
 
 Places = npt.NDArray[np.int64]
@@ -48,19 +46,13 @@ class RowsXml:
             styles: look -> index of its format in the workbook.
             shared: grows by what repeats itself.
         """
-        self._parts = fused(row_parts(grid, styles, shared))
+        self._weave = Weave(row_parts(grid, styles, shared), grid.rows)
+        self._numbers = _MOST_DIGITS * (len(grid.columns) + 1)
         self._frames: dict[tuple[int, int], _Frame] = {}
-        widest = [
-            _Frame.of(part, _MOST_DIGITS) for part in self._parts if not isinstance(part, Many)
-        ]
-        self._own = [part for part in self._parts if isinstance(part, Many)]
-        self._row_octets = sum(int(frame.lengths.max()) for frame in widest)
 
     def most_octets(self, start: int, stop: int) -> int:
         """Return a bound that the rows from `start` to `stop` cannot exceed."""
-        size = stop - start
-        text = sum(int(part.values.slice(start, size).nbytes) for part in self._own)
-        return _MOST_GROWTH * text + (self._row_octets + _MOST_DIGITS * len(self._own)) * size
+        return self._weave.most_octets(start, stop) + self._numbers * (stop - start)
 
     def blocks(self, start: int, stop: int, first_row: int) -> Iterator[Octets]:
         """Yield the ``<row>`` elements of some rows, in a piece or a few.
@@ -74,7 +66,7 @@ class RowsXml:
         longer = 10 ** len(str(first_row)) - first_row  # where the number gets a digit more
         cut = start + longer
         if longer >= size:
-            if size == 1 or self.most_octets(start, stop) <= _MOST_OCTETS:
+            if size == 1 or self.most_octets(start, stop) <= MOST_OCTETS:
                 yield self._block(start, stop, first_row)
                 return
             cut = (start + stop) // 2
@@ -86,7 +78,7 @@ class RowsXml:
         pieces: list[pa.Array | str] = []
         holes: list[Places] = []
         reached = np.zeros(stop - start, np.int64)  # in its row, where the next part begins
-        for place, part in enumerate(self._parts):
+        for place, part in enumerate(self._weave.parts):
             if isinstance(part, Many):
                 pieces.append(part.block(start, stop))
                 lengths = pc.fill_null(pc.binary_length(pieces[-1]), 0).to_numpy()
@@ -146,7 +138,7 @@ def _filled(rows: pa.Array, holes: list[Places], first_row: int) -> Octets:
     Arrow has just made the rows, and nobody else sees them before they are done.
     """
     octets, begins = octets_of(rows), bounds_of(rows)[:-1]
-    numbers = octets_of(digits(pa.array(np.arange(first_row, first_row + len(rows)))))
+    numbers = octets_of(as_text(pa.array(np.arange(first_row, first_row + len(rows)))))
     width = len(numbers) // len(rows)
     kind = np.dtype(f"V{width}")  # copied as it is
     overlapping = np.ndarray(octets.size - width + 1, kind, octets, strides=(1,))

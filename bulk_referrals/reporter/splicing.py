@@ -20,7 +20,7 @@ from typing import Final
 
 from bulk_referrals.reporter.cells import SharedTexts
 from bulk_referrals.reporter.rows import RowsXml
-from bulk_referrals.weaving import Octets
+from bulk_referrals.weaving import BLOCK_LINES, Octets
 
 try:  # Three times as fast, and never needed.
     from isal import isal_zlib as deflater
@@ -28,7 +28,6 @@ except ImportError:  # pragma: no cover - where the platform has no wheel
     deflater = zlib  # type: ignore[misc]
 
 SHARED_PART: Final = "xl/sharedStrings.xml"
-_BLOCK_ROWS: Final = 16_384
 _LEVEL: Final = 1
 _ZIP32_MOST: Final = 2**32 - 2**20
 _END_OF_STREAM: Final = b"\x03\x00"  # an empty final block
@@ -113,8 +112,8 @@ def _jobs(content: bytes, part: LongPart) -> Iterator[Callable[[], Deflated]]:
         rb'<dimension ref="[^"]*"/>', f'<dimension ref="A1:{part.last_cell}"/>'.encode(), head
     )
     yield partial(_deflated, [head])
-    for start in range(part.start, part.stop, _BLOCK_ROWS):
-        stop = min(start + _BLOCK_ROWS, part.stop)
+    for start in range(part.start, part.stop, BLOCK_LINES):
+        stop = min(start + BLOCK_LINES, part.stop)
         yield partial(_deflated_rows, part.rows, start, stop, start - part.start + 2)
     yield partial(_deflated, [tail])
 

@@ -158,7 +158,7 @@ def test_any_text_is_read_back_whether_it_is_shared_or_not(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("bulk_referrals.weaving._FEW_IN_SAMPLE", 10_000 if repeat else 0)
-        patch.setattr(splicing, "_BLOCK_ROWS", 7)
+        patch.setattr(splicing, "BLOCK_LINES", 7)
         numbers = [position if value else None for position, value in enumerate(values)]
         grid = grid_of(values, numbers, [TEXT if value else FAULT for value in values])
         path = write(grid, tmp_path / "any.xlsx")
@@ -191,7 +191,7 @@ def test_a_text_too_long_for_a_cell_is_cut_with_a_mark(tmp_path: Path) -> None:
 def test_blocks_too_large_for_arrow_are_halved(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bulk_referrals.reporter.rows._MOST_OCTETS", 100)
+    monkeypatch.setattr("bulk_referrals.reporter.rows.MOST_OCTETS", 100)
     values: list[str | None] = ["x" * position for position in range(1, 60)]
     grid = grid_of(values, list(range(59)), [TEXT] * 59)
     assert by_openpyxl(write(grid, tmp_path / "a.xlsx")) == expected(grid)

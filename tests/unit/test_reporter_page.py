@@ -12,6 +12,7 @@ from report_factory import make_report
 
 from bulk_referrals.model import RunReport
 from bulk_referrals.reporter import page
+from bulk_referrals.reporter.lines import result_lines
 from bulk_referrals.summary import summarise
 
 HOSTILE = "</td><script>alert(1)</script><img src=x onerror=alert(2)>\"'><!--"
@@ -35,7 +36,7 @@ class Tags(HTMLParser):
 
 
 def written(report: RunReport, path: Path) -> str:
-    page.write_page(report, summarise(report), path)
+    page.write_page(report, summarise(report), result_lines(report), path)
     return path.read_text("utf-8")
 
 
