@@ -20,7 +20,7 @@ from bulk_referrals.frames import to_frame, to_table
 from bulk_referrals.ledger import InviteState, Ledger, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
 from bulk_referrals.pipeline.outcomes import States, completed, without_sending
-from bulk_referrals.pipeline.planning import look_up, plan
+from bulk_referrals.pipeline.planning import look_up, plan, without_code
 from bulk_referrals.pipeline.preparing import Prepared
 from bulk_referrals.summary import Summary, summarise
 from bulk_referrals.wire import BODY_COLUMNS, bodies
@@ -213,7 +213,7 @@ def publish_check(
             outcomes=without_sending(prepared.checked),
             original=prepared.loaded.original,
             requests=RequestFigures(),
-            notices=prepared.notices,
+            notices=(*prepared.notices, *_waiting(prepared.checked)),
             fetched=prepared.fetched,
         ),
         settings,
@@ -221,9 +221,18 @@ def publish_check(
     )
 
 
+def _waiting(checked: pd.DataFrame) -> list[str]:
+    """Say what a check, which asks nobody, leaves open."""
+    rows = int(without_code(checked).sum())
+    if not rows:
+        return []
+    have = "1 row has" if rows == 1 else f"{rows:,} rows have"
+    return [f"{have} no referral code; a run asks the platform for it (lookup_codes)."]
+
+
 def _write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> None:
     """Write the body of each request on a line, in the order of sending."""
-    ready = checked["outcome"].isna().to_numpy(dtype=bool)
+    ready = checked["outcome"].isna().to_numpy(dtype=bool) & ~without_code(checked)
     planned = plan(checked, ready, settings)
     lines = to_table(checked[list(BODY_COLUMNS)]).take(pa.array(planned.lines))
     with path.open("wb") as stream:
