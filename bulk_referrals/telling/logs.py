@@ -70,6 +70,20 @@ class _File(WatchedFileHandler):
     def _open(self) -> IO[str]:  # type: ignore[override]  # any text stream will do
         return open(self.baseFilename, "a", encoding="utf-8", opener=_private)
 
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line; opening a file that was moved away may fail as well."""
+        try:
+            super().emit(record)
+        except OSError:
+            self.handleError(record)
+
+    def close(self) -> None:
+        """Let go of the file, whatever still waits to be written."""
+        try:
+            super().close()
+        except OSError:
+            _tell_once(self._lost, self.baseFilename)
+
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
         del record
         _tell_once(self._lost, self.baseFilename)
