@@ -1,15 +1,18 @@
 """What settles a question for a referral code, and how a row waits for one."""
 
+from datetime import UTC, datetime
+
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 from bulk_referrals.exchange import ReadBack, Status
+from bulk_referrals.frames import to_frame
 from bulk_referrals.model import FIELDS, Rules
 from bulk_referrals.policy import Effect, judge_code
 from bulk_referrals.validator import is_referral_code, validate
 
-TEXT = pd.ArrowDtype(pa.string())
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
 DONE = Status(success=True, code="1000")
 
 
@@ -69,19 +72,14 @@ def test_a_row_waits_for_its_code_only_where_that_is_asked_for() -> None:
         "referrer_mobile": "+919876000001", "identifier": "+919700000001",
         "campaign_token": "J0H7Q", "invited_on": "2026-01-02 10:00",
     }  # fmt: skip
-    rows = pd.DataFrame(
-        {
-            "table": pd.array([0, 0], dtype="int32[pyarrow]"),
-            "row": [2, 3],
-            **{name: pd.array([cells.get(name)] * 2, dtype=TEXT) for name in FIELDS},
-            "fault": pd.array([None, None], dtype=TEXT),
-            "fault_detail": pd.array([None, None], dtype=TEXT),
-        }
-    )
-    rows["referral_code"] = pd.array([None, "b.d"], dtype=TEXT)
-    waiting = validate(rows, Rules(lookup_codes=True), places=["a.csv"]).frame
+    columns = {name: pa.array([cells.get(name)] * 2, pa.string()) for name in FIELDS}
+    columns["referral_code"] = pa.array([None, "b.d"], pa.string())
+    nothing = pa.nulls(2, pa.string())
+    places = {"table": pa.array([0, 0], pa.int32()), "row": pa.array([2, 3])}
+    rows = to_frame(pa.table({**places, **columns, "fault": nothing, "fault_detail": nothing}))
+    waiting = validate(rows, Rules(now=NOW, lookup_codes=True), places=["a.csv"]).frame
     assert waiting["invited_on"][0] == "20260102T10:00:00."
     assert pd.isna(waiting["outcome"][0])
     assert waiting["code"][1] == "bad-referral-code"
-    refused = validate(rows, Rules(), places=["a.csv"]).frame
+    refused = validate(rows, Rules(now=NOW), places=["a.csv"]).frame
     assert refused["code"][0] == "missing-referral-code"
