@@ -3,12 +3,15 @@
 openpyxl keeps formats, widths, filters and validations. A formula is replaced by the value that it
 had: nothing that we write is live, and the copy reads as its author saw it, with no spreadsheet to
 calculate it anew. Macros and links to other files are left out for the same reason, and what
-openpyxl does not know is lost (shapes, pictures where Pillow is missing).
+openpyxl does not know is lost (shapes, pictures where Pillow is missing). Rows without a note go
+past it wherever they can: see `shortened`.
 """
 
 from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import IO, Any, Final
+
+from bulk_referrals.workbooks.shortened import UnusualError, lengthen, shorten
 
 _COMMENT_WIDTH: Final = 340  # pixels
 _LINE_HEIGHT: Final = 19
@@ -29,20 +32,41 @@ def annotate(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[
     Returns:
         Under `notes`, how many were written.
     """
+    touched = {
+        sheet["name"]: {sheet["header_row"], *(row for row, *_ in sheet["notes"])}
+        for sheet in asked["sheets"]
+    }
+    try:
+        short = shorten(content, touched)
+        rows.write(lengthen(_marked(short.content, asked, short.widths), short.rows))
+    except UnusualError:
+        rows.write(_marked(content, asked, {}))
+    return {"notes": sum(len(sheet["notes"]) for sheet in asked["sheets"])}
+
+
+def _marked(content: bytes, asked: Mapping[str, Any], widths: Mapping[str, int]) -> bytes:
+    """Return the workbook with its notes.
+
+    Args:
+        content: the workbook, perhaps without some of its rows.
+        asked: as of `annotate`.
+        widths: sheet -> its last column that is in use, where rows are missing.
+    """
     from openpyxl import load_workbook  # noqa: PLC0415 - seldom needed
 
     book = load_workbook(BytesIO(content), data_only=True, keep_vba=False, keep_links=False)
     for sheet in asked["sheets"]:
-        _annotate(book[sheet["name"]], sheet, asked["heading"])
-    book.save(rows)
-    return {"notes": sum(len(sheet["notes"]) for sheet in asked["sheets"])}
+        _annotate(book[sheet["name"]], sheet, asked["heading"], widths.get(sheet["name"], 0))
+    marked = BytesIO()
+    book.save(marked)
+    return marked.getvalue()
 
 
-def _annotate(sheet: Any, asked: Mapping[str, Any], heading: str) -> None:  # noqa: ANN401
+def _annotate(sheet: Any, asked: Mapping[str, Any], heading: str, width: int) -> None:  # noqa: ANN401
     from openpyxl.styles import PatternFill  # noqa: PLC0415 - as above
 
     first = _first_column(sheet, asked["header_row"], asked["header"])
-    keys = _key_column(sheet, asked["header_row"], heading)
+    keys = _key_column(sheet, asked["header_row"], heading, width)
     fills: dict[str, PatternFill] = {}
     for row, column, colour, text, key in asked["notes"]:
         cell = sheet.cell(row, first + column)
@@ -64,12 +88,12 @@ def _first_column(sheet: Any, header_row: int, header: Sequence[str]) -> int:  #
     return max(range(max(len(cells), 1)), key=agreeing) + 1
 
 
-def _key_column(sheet: Any, header_row: int, heading: str) -> int:  # noqa: ANN401
+def _key_column(sheet: Any, header_row: int, heading: str, width: int) -> int:  # noqa: ANN401
     """Return the column of the keys: the one that an earlier run has added, or a new one."""
     for cell in sheet[header_row]:
         if cell.value == heading:
             return int(cell.column)
-    place = int(sheet.max_column) + 1
+    place = max(int(sheet.max_column), width) + 1
     cell = sheet.cell(header_row, place, heading)
     sheet.column_dimensions[cell.column_letter].hidden = True
     return place

@@ -5,22 +5,27 @@ Arrow streams into a file that it was lent. It bounds itself before it looks at 
 parent bounds it once more, by the clock, and expects it to die.
 """
 
+import gc
 import json
 import os
 import signal
 import sys
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any, Final
+from typing import IO, Any, Final
 
 # It ends itself, too, should its parent be gone by then.
 _GRACE_S: Final = 5
 
 
 def main() -> None:
-    """Answer one question about one workbook."""
+    """Answer one question about one workbook, and end at once."""
+    gc.disable()  # all that is made here ends with the process
     asked = json.load(sys.stdin)
     _limit(asked["memory_bytes"], asked["time_s"])
     json.dump(_answer(asked), sys.stdout)
+    sys.stdout.flush()
+    os._exit(0)
 
 
 def _limit(memory_bytes: int, time_s: float) -> None:
@@ -40,19 +45,29 @@ def _limit(memory_bytes: int, time_s: float) -> None:
 
 
 def _answer(asked: dict[str, Any]) -> dict[str, Any]:
-    # pyarrow does without numpy where there is none, and starts in half the time.
+    # pyarrow and openpyxl do without numpy where there is none, and start in half the time.
     sys.modules["numpy"] = None  # type: ignore[assignment]
-    from bulk_referrals.workbooks import reading  # noqa: PLC0415 - after the limits
-
     try:
+        task = _task(asked["task"])
         with os.fdopen(asked["content"], "rb") as lent:
             content = lent.read()
         with os.fdopen(asked["rows"], "wb") as rows:
-            return reading.TASKS[asked["task"]](content, asked, rows)
+            return task(content, asked, rows)
     except MemoryError:
         return {"refused": "memory"}
     except BaseException:  # noqa: BLE001 - Rust panics are no `Exception`
         return {"refused": "damaged"}
+
+
+def _task(name: str) -> Callable[[bytes, Mapping[str, Any], IO[bytes]], dict[str, Any]]:
+    """Import what is asked for, and no more, after the limits."""
+    if name == "annotated":
+        from bulk_referrals.workbooks.annotating import annotate  # noqa: PLC0415 - as said
+
+        return annotate
+    from bulk_referrals.workbooks.reading import TASKS  # noqa: PLC0415 - as said
+
+    return TASKS[name]
 
 
 if __name__ == "__main__":

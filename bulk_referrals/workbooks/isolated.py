@@ -1,21 +1,24 @@
 """A workbook's reader in a process of its own, whose death is a sentence.
 
 The child gets the workbook's bytes in a file without a name (so that what was hashed is what is
-read), and two more to answer in: nothing has to be drained, so nothing can block, and all of it
-is gone with the last of both. It gets none of our environment, where passwords may stand. When
-the child ends in any way but a sensible answer, its parent says what happened, in one sentence.
+read), the question in another, and two more to answer in: nothing has to be drained, so nothing
+can block, and all of it is gone with the last of both. It gets none of our environment, where
+passwords may stand. When the child ends in any way but a sensible answer, its parent says what
+happened, in one sentence.
 """
 
 import json
 import math
 import mmap
 import os
+import select
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import IO, Any, Final
 
 import pyarrow as pa
@@ -140,26 +143,43 @@ def _run(path: str, files: Sequence[IO[bytes]], task: Mapping[str, Any], limits:
     }
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     environment["PYTHONPATH"] = os.pathsep.join(each for each in sys.path if each)
-    try:
-        child = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
-            [sys.executable, "-P", "-m", _CHILD],
-            stdin=subprocess.PIPE,
-            stdout=answer,
-            stderr=subprocess.DEVNULL,  # a panic's text may hold what is in a cell
-            pass_fds=(given.fileno(), rows.fileno()),
-            env=environment,
-        )
-    except OSError as error:
-        problem = f"no process could be started to read it ({error.strerror})"
-        raise InputError(path, problem, advice="Free some memory and try again.") from error
+    with _nameless() as question:
+        question.write(json.dumps(asked).encode())
+        question.seek(0)
+        try:
+            child = subprocess.Popen(  # noqa: S603 - our own module, by our own interpreter
+                [sys.executable, "-P", "-m", _CHILD],
+                stdin=question,
+                stdout=answer,
+                stderr=subprocess.DEVNULL,  # a panic's text may hold what is in a cell
+                pass_fds=(given.fileno(), rows.fileno()),
+                env=environment,
+            )
+        except OSError as error:
+            problem = f"no process could be started to read it ({error.strerror})"
+            raise InputError(path, problem, advice="Free some memory and try again.") from error
     with child:
         try:
-            child.communicate(json.dumps(asked).encode(), timeout=limits.time_s)
+            _wait(child, limits.time_s)
         except subprocess.TimeoutExpired:
             raise _too_slow(path, limits) from None
         finally:
             child.kill()
     return child.returncode
+
+
+def _wait(child: subprocess.Popen[bytes], time_s: float) -> None:
+    """Wait for its end; where the system tells of it, not by looking again and again."""
+    until_s = time.monotonic() + time_s
+    with suppress(AttributeError, OSError):  # an old kernel, or no Linux
+        ended = os.pidfd_open(child.pid)
+        try:
+            waiting = select.poll()
+            waiting.register(ended, select.POLLIN)
+            waiting.poll(time_s * 1000)
+        finally:
+            os.close(ended)
+    child.wait(max(until_s - time.monotonic(), 0))
 
 
 def _parsed(answer: bytes) -> dict[str, Any]:

@@ -36,6 +36,9 @@ _HIDDEN: Final = re.compile(rb'<(row|col)\b[^>]*\shidden="(?:1|true)"[^>]*>')
 _SPAN: Final = re.compile(rb'\s(min|max)="([0-9]{1,5})"')
 _PLACED: Final = re.compile(rb'<c r="([A-Z]{1,6})([0-9]{1,10})"')
 _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
+_STRINGS: Final = (
+    "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
+)
 _FOREIGN: Final = (zipfile.BadZipFile, KeyError, ET.ParseError, OSError, EOFError, RuntimeError)
 
 
@@ -61,7 +64,7 @@ def seen(content: bytes) -> Seen:
         with zipfile.ZipFile(BytesIO(content)) as archive:
             if "content.xml" in archive.namelist():
                 return _ods(archive)
-            return {name: _sheet(archive, part) for name, part in _parts(archive)}
+            return {name: _sheet(archive, part) for name, part in parts(archive)}
     except _FOREIGN:
         return {}
 
@@ -71,7 +74,7 @@ def extent(content: bytes) -> str:
     widest, told = 0, ""
     try:
         with zipfile.ZipFile(BytesIO(content)) as archive:
-            for name, part in _parts(archive):
+            for name, part in parts(archive):
                 row, column = _furthest(archive, part)
                 if (row + 1) * (column + 1) > widest:
                     widest = (row + 1) * (column + 1)
@@ -88,22 +91,33 @@ def _furthest(archive: zipfile.ZipFile, part: str) -> tuple[int, int]:
             found = _PLACED.findall(window)
             columns |= {letters for letters, _ in found}
             row = max(row, *(int(number) - 1 for _, number in found), 0)
-    return row, max(map(_column, columns))
+    return row, max(map(column_number, columns))
 
 
-def _parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
+def parts(archive: zipfile.ZipFile) -> Iterator[tuple[str, str]]:
     """Yield each sheet's name and the part that holds it."""
     if "xl/workbook.xml" not in archive.namelist():
         return
-    targets = {
-        each.get("Id"): each.get("Target", "")
-        for each in _xml(archive, "xl/_rels/workbook.xml.rels")
-    }
+    targets = {each.get("Id"): _target(each) for each in _relations(archive)}
     for sheet in _xml(archive, "xl/workbook.xml").findall(".//{*}sheet"):
-        target = targets.get(sheet.get(_RELATION), "")
-        part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+        part = targets.get(sheet.get(_RELATION), "")
         if part in archive.namelist():
             yield sheet.get("name", ""), part
+
+
+def strings_part(archive: zipfile.ZipFile) -> str:
+    """Return the part that holds the strings of all sheets; "" where they hold their own."""
+    found = [_target(each) for each in _relations(archive) if each.get("Type") == _STRINGS]
+    return found[0] if found and found[0] in archive.namelist() else ""
+
+
+def _relations(archive: zipfile.ZipFile) -> ET.Element:
+    return _xml(archive, "xl/_rels/workbook.xml.rels")
+
+
+def _target(relation: ET.Element) -> str:
+    target = relation.get("Target", "")
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
 def _xml(archive: zipfile.ZipFile, part: str) -> ET.Element:
@@ -124,7 +138,7 @@ def _sheet(archive: zipfile.ZipFile, part: str) -> Sheet:
             has_formulas = has_formulas or b"</f>" in window
             if has_formulas:
                 places += [
-                    (int(cell[2]) - 1, _column(cell[1]), Mark.UNCALCULATED)
+                    (int(cell[2]) - 1, column_number(cell[1]), Mark.UNCALCULATED)
                     for cell in _CELL.finditer(window)
                 ]
             if b'hidden="' in window:
@@ -156,7 +170,8 @@ def _windows(opened: IO[bytes]) -> Iterator[bytes]:
     yield rest
 
 
-def _column(letters: bytes) -> int:
+def column_number(letters: bytes) -> int:
+    """Return a column's number, from 0: A is 0, XFD 16,383."""
     number = 0
     for letter in letters:
         number = number * 26 + letter - ord("A") + 1

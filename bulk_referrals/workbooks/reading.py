@@ -142,16 +142,8 @@ def extent(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[st
     return {"extent": re.sub(r"[^\w ':-]", "?", marks.extent(content))}
 
 
-def annotated(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[str, Any]:
-    """Write the workbook with notes; see `annotating`."""
-    from bulk_referrals.workbooks.annotating import annotate  # noqa: PLC0415 - seldom needed
-
-    return annotate(content, asked, rows)
-
-
 TASKS: Final[Mapping[str, Callable[[bytes, Mapping[str, Any], IO[bytes]], dict[str, Any]]]] = {
     "cells": cells,
     "kinds": kinds,
     "extent": extent,
-    "annotated": annotated,
 }
