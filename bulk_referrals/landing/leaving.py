@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -30,7 +31,20 @@ def require_beside(folder: str, paths: list[str]) -> None:
         raise UsageError(message)
 
 
-def put_away(source: Source, folder: str, *, mark: str, stores: Stores) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutAway:
+    """What came of moving a file.
+
+    Attributes:
+        is_moved: it is no longer where it was.
+        told: a sentence: where it is now, or why it stays.
+    """
+
+    is_moved: bool
+    told: str
+
+
+def put_away(source: Source, folder: str, *, mark: str, stores: Stores) -> PutAway:
     """Move a file that was taken, if it is still the one that was.
 
     Args:
@@ -40,8 +54,7 @@ def put_away(source: Source, folder: str, *, mark: str, stores: Stores) -> str:
         stores: to reach addresses by.
 
     Returns:
-        A sentence: where it is now, or why it stays. It never raises: a file that stays where it
-        was is no reason to lose a run.
+        What came of it. It never raises: a file that stays is no reason to lose a run.
     """
     try:
         if is_address(source.path):
@@ -49,11 +62,12 @@ def put_away(source: Source, folder: str, *, mark: str, stores: Stores) -> str:
         else:
             where = str(_away_here(source, Path(source.path), folder, mark))
     except InputError as error:
-        return f"Not moved: {error}"
+        return PutAway(is_moved=False, told=f"Not moved: {error}")
     except (OSError, UsageError) as error:
         why = error.strerror if isinstance(error, OSError) else str(error)
-        return f"{source.path}: it could not be moved ({why}). Move it by hand."
-    return f"{source.path} was moved to {where}."
+        told = f"{source.path}: it could not be moved ({why}). Move it by hand."
+        return PutAway(is_moved=False, told=told)
+    return PutAway(is_moved=True, told=f"{source.path} was moved to {where}.")
 
 
 def _away_here(source: Source, path: Path, folder: str, mark: str) -> Path:

@@ -13,6 +13,7 @@ from bulk_referrals.errors import InputError, LedgerError, NothingToDoError
 from bulk_referrals.landing import (
     Access,
     Arrival,
+    PutAway,
     Stores,
     Taken,
     Wanted,
@@ -22,7 +23,7 @@ from bulk_referrals.landing import (
     put_away,
     require_beside,
 )
-from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
+from bulk_referrals.ledger import Ledger, open_ledger
 from bulk_referrals.loader import find, is_spreadsheet
 from bulk_referrals.model import RunState, Source
 from bulk_referrals.pipeline.watch import Watch
@@ -31,7 +32,14 @@ if TYPE_CHECKING:
     from bulk_referrals.pipeline.publishing import Finished
 
 _STDIN: Final = "-"
-_TAKEN: Final = (0, 1)  # exit codes of a run that has come to its end
+_ENDED: Final = (0, 1)  # exit codes of a run that has come to its end
+# The others have sent nothing, and never will: what they read is as new as before.
+_HAS_TAKEN: Final = (
+    RunState.SENDING,
+    RunState.STOPPED,
+    RunState.INTERRUPTED,
+    RunState.FINISHED,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,20 +69,20 @@ class Landed:
             yield self.arrival
         except InputError as error:
             asked = self.settings.afterwards == "move" and error.path in self.arrival.paths
-            if asked and error.path != _STDIN:
+            if asked and (error.path in self.arrival.fetched or Path(error.path).is_file()):
                 self._set_aside(error)
             raise
 
     def _set_aside(self, error: InputError) -> None:
         is_well = isinstance(error, NothingToDoError) and self.settings.allow_empty
-        told = put_away(
+        outcome = put_away(
             Source(path=error.path, sha256="", size_bytes=0, rows=0),
             self.settings.done_folder if is_well else self.settings.failed_folder,
             mark=f"{datetime.now(UTC):%Y%m%dT%H%M%S}",
             stores=self.stores,
         )
         if self.watch is not None:
-            self.watch.notice(told)
+            _tell(outcome, self.watch)
 
 
 @contextmanager
@@ -104,13 +112,7 @@ def landed(
     elsewhere = [each for each in files if is_address(each)]
     moving = settings.afterwards == "move"
     with ExitStack() as held:
-        stores = Stores(
-            Access(
-                timeout_s=settings.remote_timeout,
-                known_hosts=settings.known_hosts,
-                sftp_password=settings.sftp_password.get_secret_value(),
-            )
-        )
+        stores = _stores(settings)
         held.callback(stores.close)
         arrival = Arrival(paths=tuple(files))
         if elsewhere or moving or taken or settings.unchanged_for_s:
@@ -119,6 +121,16 @@ def landed(
             folder = held.enter_context(own_folder()) if elsewhere else Path()
             arrival = _arrived(files, settings, taken, stores, folder, watch)
         yield Landed(arrival=arrival, stores=stores, settings=settings, watch=watch)
+
+
+def _stores(settings: Settings) -> Stores:
+    return Stores(
+        Access(
+            timeout_s=settings.remote_timeout,
+            known_hosts=settings.known_hosts,
+            sftp_password=settings.sftp_password.get_secret_value(),
+        )
+    )
 
 
 def _arrived(
@@ -187,12 +199,10 @@ def _taken(settings: Settings, organisation: str) -> Taken:
     return Taken(
         by_sha256={source.sha256: run_id for source, run_id in taken},
         by_etag={(source.path, source.etag): run_id for source, run_id in taken if source.etag},
-        unfinished=frozenset(each.run_id for each in records if _is_unfinished(each)),
+        unfinished=frozenset(
+            each.run_id for each in records if each.state is not RunState.FINISHED
+        ),
     )
-
-
-def _is_unfinished(record: RunRecord) -> bool:
-    return record.state not in {RunState.FINISHED, RunState.CHECKED}
 
 
 def with_etags(sources: Sequence[Source], arrival: Arrival) -> tuple[Source, ...]:
@@ -233,14 +243,15 @@ def moved_away(
         The same, with the notices.
     """
     report = finished.report
-    if settings.afterwards != "move" or report.exit_code not in _TAKEN:
+    if settings.afterwards != "move" or report.exit_code not in _ENDED:
         return finished
     if report.target == SANDBOX_TARGET:
         told = ["The sandbox is for trying: no file was moved."]
+        watch.notice(told[0])
     else:
-        told = list(_moved(report.sources, report.run_id, settings, stores))
-    for sentence in told:
-        watch.notice(sentence)
+        told = [
+            _tell(each, watch) for each in _moved(report.sources, report.run_id, settings, stores)
+        ]
     with suppress(LedgerError):
         if record := ledger.run(report.run_id):
             ledger.update(replace(record, notices=(*record.notices, *told)))
@@ -249,17 +260,16 @@ def moved_away(
 
 def _moved(
     sources: Sequence[Source], run_id: str, settings: Settings, stores: Stores | None
-) -> Iterator[str]:
+) -> Iterator[PutAway]:
     with ExitStack() as held:
         if stores is None:
-            stores = Stores(
-                Access(
-                    timeout_s=settings.remote_timeout,
-                    known_hosts=settings.known_hosts,
-                    sftp_password=settings.sftp_password.get_secret_value(),
-                )
-            )
+            stores = _stores(settings)
             held.callback(stores.close)
         for source in sources:
             if source.path != _STDIN:
                 yield put_away(source, settings.done_folder, mark=run_id, stores=stores)
+
+
+def _tell(outcome: PutAway, watch: Watch) -> str:
+    (watch.notice if outcome.is_moved else watch.warn)(outcome.told)
+    return outcome.told

@@ -1,4 +1,4 @@
-"""Exports in real stores: an S3 server and an SFTP server on this machine, through the command."""
+"""Exports where they land: here, in a real S3 server and in a real SFTP server, by the command."""
 
 import io
 import json
@@ -118,15 +118,15 @@ def cli(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drop:
-    """A folder in a store, whichever it is: the same is asked of both."""
+    """A folder of this machine or of a store: the same is asked of all."""
 
     address: str
     put: Callable[[str, bytes | str], None]
     names: Callable[[], list[str]]
 
 
-@pytest.fixture(params=["s3", "sftp"])
-def drop(request: pytest.FixtureRequest, s3: S3, served: Sftp) -> Drop:
+@pytest.fixture(params=["here", "s3", "sftp"])
+def drop(request: pytest.FixtureRequest, s3: S3, served: Sftp, tmp_path: Path) -> Drop:
     name = re.sub(r"[^a-z0-9]+", "-", request.node.name.lower())[-50:].strip("-")
     if request.param == "s3":
         s3.bucket(name)
@@ -135,7 +135,8 @@ def drop(request: pytest.FixtureRequest, s3: S3, served: Sftp) -> Drop:
             put=lambda key, content: s3.put(name, f"drop/{key}", content),
             names=lambda: [key.removeprefix("drop/") for key in s3.keys(name)],
         )
-    folder = served.root / name
+    here = request.param == "here"
+    folder = (tmp_path if here else served.root) / name
 
     def put(key: str, content: bytes | str) -> None:
         path = folder / key
@@ -144,7 +145,7 @@ def drop(request: pytest.FixtureRequest, s3: S3, served: Sftp) -> Drop:
 
     folder.mkdir()
     return Drop(
-        address=served.address(name),
+        address=str(folder) if here else served.address(name),
         put=put,
         names=lambda: sorted(
             str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
@@ -232,7 +233,7 @@ def test_an_empty_folder_and_a_missing_file_are_told_apart_from_a_fault(
     ):
         ended = cli("run", named, "--sandbox")
         assert ended.code == 2
-        assert f"{named}: {words}. " in ended.err
+        assert f"{named}: {words}" in ended.err
 
 
 def test_names_cannot_lead_out_of_our_folder_and_control_characters_are_passed_over(
@@ -300,6 +301,42 @@ def test_an_object_that_was_taken_is_not_even_fetched_again(
     assert cli(*night, "--json").outcomes == {"accepted": 1}
 
 
+def test_an_export_that_was_refused_or_that_nothing_was_sent_of_is_still_new(
+    cli: Cli, drop: Drop, platform: Sandbox
+) -> None:
+    drop.put("a.csv", table(1))
+    night = ("run", drop.address, "--new-only", "--host", platform.url)
+    assert cli(*night, "--yes", "--expect-rows", "1000..").code == 2
+    assert cli(*night).code == 2  # nobody said yes
+    assert cli(*night, "--dry-run").code == 0
+    assert cli(*night, "--yes").code == 0
+
+
+def test_nothing_new_is_well_where_that_is_allowed(
+    cli: Cli, drop: Drop, platform: Sandbox
+) -> None:
+    drop.put("a.csv", table(1))
+    night = ("run", drop.address, "--new-only", "--allow-empty", "--host", platform.url, "--yes")
+    assert cli(*night).code == 0
+    ended = cli(*night)
+    assert (ended.code, len(platform.invites())) == (0, 1)
+    assert "there is nothing new; found a file that was taken. There is nothing to do." in (
+        ended.err
+    )
+
+
+def test_a_run_that_stopped_is_named_when_its_file_comes_again(
+    cli: Cli, drop: Drop, platform: Sandbox
+) -> None:
+    drop.put("a.csv", table(1, 2))
+    night = ("run", drop.address, "--new-only", "--host", platform.url, "--yes")
+    run_id = cli(*night, "--limit", "1", "--json").manifest["run_id"]
+    drop.put("b.csv", table(3))
+    ended = cli(*night, "--json")
+    assert ended.sources == [f"{drop.address}/b.csv"]
+    assert f"go on with it: bulk-referrals resume {run_id}" in ended.err
+
+
 def test_the_same_file_under_two_names_is_said(cli: Cli, drop: Drop, platform: Sandbox) -> None:
     drop.put("a.csv", table(1))
     drop.put("b.csv", table(1))
@@ -348,6 +385,16 @@ def test_a_file_stays_while_its_run_is_unfinished_and_is_moved_when_it_is_resume
     assert drop.names() == ["a.csv"]
     assert cli("resume", "--yes").code == 0
     assert drop.names() == ["done/a.csv"]
+
+
+def test_an_empty_file_goes_where_its_night_ends(cli: Cli, drop: Drop, platform: Sandbox) -> None:
+    night = ("run", drop.address, "--afterwards", "move", "--host", platform.url, "--yes")
+    drop.put("a.csv", "")
+    assert cli(*night, "--allow-empty").code == 0
+    assert drop.names() == ["done/a.csv"]
+    drop.put("a.csv", f"{HEADER}\n")
+    assert cli(*night).code == 2
+    assert drop.names() == ["done/a.csv", "failed/a.csv"]
 
 
 def test_a_check_a_dry_run_and_the_sandbox_move_nothing(cli: Cli, drop: Drop) -> None:

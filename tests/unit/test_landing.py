@@ -324,7 +324,7 @@ def source(path: Path, content: str | None = None) -> Source:
 
 def test_a_file_is_moved_beside_itself(tmp_path: Path, stores: Stores) -> None:
     path = tmp_path / "in" / "a.csv"
-    told = put_away(source(path, "x"), "done", mark="R1", stores=stores)
+    told = put_away(source(path, "x"), "done", mark="R1", stores=stores).told
     assert told == f"{path} was moved to {path.parent}/done/a.csv."
     assert not path.exists()
     assert (path.parent / "done" / "a.csv").read_text() == "x"
@@ -334,7 +334,7 @@ def test_a_file_is_moved_beside_itself(tmp_path: Path, stores: Stores) -> None:
 def test_a_move_never_writes_over_a_file(tmp_path: Path, stores: Stores) -> None:
     path, names = tmp_path / "a.csv.gz", []
     for content in "first", "second", "third":
-        told = put_away(source(path, content), "done", mark="R1", stores=stores)
+        told = put_away(source(path, content), "done", mark="R1", stores=stores).told
         names.append(told.rpartition("/")[2])
     assert names == ["a.csv.gz.", "a.R1.csv.gz.", "a.R1-2.csv.gz."]
     kept = sorted((each.name, each.read_text()) for each in (tmp_path / "done").iterdir())
@@ -344,7 +344,7 @@ def test_a_move_never_writes_over_a_file(tmp_path: Path, stores: Stores) -> None
 @pytest.mark.parametrize("name", ["a", ".csv", "a.b.c.d", "ü" * 80, "a.csv.zip", "a\nb.csv"])
 def test_any_name_finds_another_one_beside_it(tmp_path: Path, stores: Stores, name: str) -> None:
     for content in "first", "second":
-        put_away(source(tmp_path / name, content), "done", mark="R1", stores=stores)
+        assert put_away(source(tmp_path / name, content), "done", mark="R", stores=stores).is_moved
     assert len(list((tmp_path / "done").iterdir())) == 2
 
 
@@ -352,7 +352,7 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path: Path, stores: Sto
     path = tmp_path / "a.csv"
     taken = source(path, "as it was read")
     path.write_text("tonight's export, under the same name")
-    told = put_away(taken, "done", mark="R1", stores=stores)
+    told = put_away(taken, "done", mark="R1", stores=stores).told
     assert told == (
         f"Not moved: {path}: it has changed since it was read. Run it again for what is new in it."
     )
@@ -363,7 +363,7 @@ def test_a_file_that_changed_since_it_was_read_stays(tmp_path: Path, stores: Sto
 def test_a_file_that_is_gone_is_no_trouble(tmp_path: Path, stores: Stores) -> None:
     taken = source(tmp_path / "a.csv", "x")
     (tmp_path / "a.csv").unlink()
-    told = put_away(taken, "done", mark="R1", stores=stores)
+    told = put_away(taken, "done", mark="R1", stores=stores).told
     assert told == (
         f"{tmp_path}/a.csv: it could not be moved (No such file or directory). Move it by hand."
     )
@@ -371,7 +371,7 @@ def test_a_file_that_is_gone_is_no_trouble(tmp_path: Path, stores: Stores) -> No
 
 def test_a_folder_that_is_a_file_is_no_trouble(tmp_path: Path, stores: Stores) -> None:
     (tmp_path / "done").write_text("not a folder")
-    told = put_away(source(tmp_path / "a.csv", "x"), "done", mark="R1", stores=stores)
+    told = put_away(source(tmp_path / "a.csv", "x"), "done", mark="R1", stores=stores).told
     assert "could not be moved" in told
     assert (tmp_path / "a.csv").exists()
 
