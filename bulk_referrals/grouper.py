@@ -21,12 +21,14 @@ import pandas as pd
 import pyarrow as pa
 
 from bulk_referrals.exchange import Invite, Lane, Part
-from bulk_referrals.frames import to_table
+from bulk_referrals.frames import column, to_table
+from bulk_referrals.weaving import flat
 
 Positions = npt.NDArray[np.int64]
 
 # Lines turned into objects at a time: enough to amortise Arrow's take, little enough to hold.
 _BLOCK_LINES: Final = 20_000
+_MOST_COMBINATIONS: Final = 1 << 16
 
 _SENT_COLUMNS: Final = (
     "referrer",
@@ -69,7 +71,13 @@ class Plan:
         return len(self.lanes) - 1
 
 
-def group(checked: pd.DataFrame, *, batch_size: int, customers_per_request: int = 1) -> Plan:
+def group(
+    checked: pd.DataFrame,
+    *,
+    batch_size: int,
+    customers_per_request: int = 1,
+    only: npt.NDArray[np.bool_] | None = None,
+) -> Plan:
     """Plan the requests for the ready lines of a checked frame.
 
     Reads `outcome` (null = ready), `referrer_key`, `campaign_token` and `type`. Referrers keep
@@ -79,9 +87,10 @@ def group(checked: pd.DataFrame, *, batch_size: int, customers_per_request: int 
         checked: the checked frame (see `model`).
         batch_size: most invites of one (referrer, campaign, type) in a request, from 1.
         customers_per_request: most referrers in a request, from 1.
+        only: bool (lines,); plan for none but these of the ready lines. None: for all.
 
     Returns:
-        The plan; every ready line stands in it exactly once.
+        The plan; every such line stands in it exactly once.
 
     Raises:
         ValueError: a size is below 1.
@@ -89,21 +98,20 @@ def group(checked: pd.DataFrame, *, batch_size: int, customers_per_request: int 
     if batch_size < 1 or customers_per_request < 1:
         message = "batch_size and customers_per_request start at 1"
         raise ValueError(message)
-    lines = np.flatnonzero(checked["outcome"].isna().to_numpy()).astype(np.int64)
-    ready = checked[["referrer_key", "campaign_token", "type"]].iloc[lines]
-    referrer = pd.factorize(ready["referrer_key"])[0].astype(np.int64)
-    grouped = _codes(referrer, ready["campaign_token"], ready["type"])
-    by_group = np.lexsort((grouped, referrer))
+    ready = column(checked, "outcome").is_null().to_numpy()
+    lines = np.flatnonzero(ready if only is None else ready & only)
+    referrer, grouped = _groups(checked, lines)
+    by_group = _order(grouped, referrer)
     lines, referrer, grouped = lines[by_group], referrer[by_group], grouped[by_group]
 
     within = _rank_in_run(grouped)
     part_starts = np.flatnonzero(within % batch_size == 0)
-    part_referrer = referrer[part_starts]
+    part_referrer = np.cumsum(np.diff(referrer[part_starts], prepend=-1) != 0) - 1
     part_round = _rank_in_run(part_referrer)
     part_lane = part_referrer // customers_per_request
     part_sizes = np.diff(np.append(part_starts, len(lines)))
 
-    order = np.lexsort((part_referrer, part_round, part_lane))
+    order = _order(part_round, part_lane)  # they stand by referrer as it is
     lines = lines[_expand(part_starts[order], part_sizes[order])]
     lane, turn = part_lane[order], part_round[order]
     request_starts = _run_starts(lane, turn)
@@ -170,15 +178,45 @@ def _block(table: pa.Table, plan: Plan, first: int, last: int) -> Iterator[Lane]
         )
 
 
-def _codes(first: Positions, *texts: pd.Series) -> Positions:
-    """Number the distinct combinations in the order of their first appearance."""
-    combined = first
-    for text in texts:
-        code = pd.factorize(text)[0].astype(np.int64)
-        combined = pd.factorize(combined * (int(code.max(initial=0)) + 1) + code)[0].astype(
-            np.int64
-        )
-    return combined
+def _groups(checked: pd.DataFrame, lines: Positions) -> tuple[Positions, Positions]:
+    """Return for each of the lines the first of its referrer, and of its part, as positions."""
+    referrer, known = _codes(checked, "referrer_key", lines)
+    grouped, combinations = referrer, known
+    for name in ("campaign_token", "type"):
+        code, distinct = _codes(checked, name, lines)
+        grouped, combinations = grouped * distinct + code, combinations * distinct
+        if combinations > _MOST_COMBINATIONS + 8 * len(lines):  # too many for a table of them
+            grouped, known_ones = pd.factorize(grouped)
+            combinations = len(known_ones)
+    return _firsts(referrer, known), _firsts(grouped, combinations)
+
+
+def _codes(checked: pd.DataFrame, name: str, lines: Positions) -> tuple[Positions, int]:
+    """Number the distinct texts of a column, and say how many there are."""
+    texts = flat(column(checked, name)).dictionary_encode()
+    distinct = len(texts.dictionary) + 1  # none is one too
+    codes = np.asarray(texts.indices.fill_null(distinct - 1)).astype(np.int64)
+    return codes[lines], distinct
+
+
+def _firsts(codes: Positions, distinct: int) -> Positions:
+    """Return for each line the position of the first one with its code."""
+    first = np.full(distinct, len(codes), dtype=np.int64)
+    np.minimum.at(first, codes, np.arange(len(codes)))
+    return first[codes]
+
+
+def _order(*keys: Positions) -> Positions:
+    """Return the stable order by some keys, whole numbers from 0, the least of them first.
+
+    Numbers of 16 bits are sorted in linear time, so the keys go by so many bits at a time.
+    """
+    order = np.arange(len(keys[0]), dtype=np.int64)
+    for key in keys:
+        for shift in range(0, int(key.max(initial=0)).bit_length(), 16):
+            digit = (key >> shift).astype(np.uint16)
+            order = order[np.argsort(digit[order], kind="stable")]
+    return order
 
 
 def _run_starts(*keys: Positions) -> Positions:

@@ -58,6 +58,10 @@ class Few:
             texts = pa.concat_arrays([texts, pa.nulls(1, texts.type)])
         return cls(codes=np.asarray(indices).astype(np.int32, copy=False), texts=texts)
 
+    def at(self, lines: npt.NDArray[np.int64]) -> "Few":
+        """Return the lines at some positions, in that order."""
+        return Few(codes=self.codes[lines], texts=self.texts)
+
     def written(self, shaped: Callable[[pa.Array], pa.Array], empty: str = "") -> "Few":
         """Return the same with each text shaped, and `empty` where there is no value."""
         texts = pc.if_else(pc.is_valid(self.texts), shaped(self.texts), empty)
@@ -216,7 +220,14 @@ class Weave:
             yield from self.block(start, middle)
             yield from self.block(middle, stop)
             return
-        yield octets_of(joined(*(_piece(part, start, stop) for part in self.parts)))
+        yield octets_of(self._joined(start, stop))
+
+    def texts(self) -> pa.Array:
+        """Return all lines as Arrow text, where that can hold them."""
+        return self._joined(0, self.lines)
+
+    def _joined(self, start: int, stop: int) -> pa.Array:
+        return joined(*(_piece(part, start, stop) for part in self.parts))
 
 
 def _texts(part: str | Few) -> pa.Array:

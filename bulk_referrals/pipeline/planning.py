@@ -104,9 +104,9 @@ def plan(checked: pd.DataFrame, to_send: npt.NDArray[np.bool_], settings: Settin
         to_send: bool (lines,); which of them are to be sent now.
         settings: sizes.
     """
-    left_out = checked["outcome"].where(to_send, other="left out")
     return group(
-        checked.assign(outcome=left_out),
+        checked,
         batch_size=settings.batch_size,
         customers_per_request=settings.customers_per_request,
+        only=to_send,
     )

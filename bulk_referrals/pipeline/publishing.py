@@ -234,10 +234,10 @@ def _write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> No
     """Write the body of each request on a line, in the order of sending."""
     ready = checked["outcome"].isna().to_numpy(dtype=bool) & ~without_code(checked)
     planned = plan(checked, ready, settings)
-    lines = to_table(checked[list(BODY_COLUMNS)]).take(pa.array(planned.lines))
+    table = to_table(checked[list(BODY_COLUMNS)])
     with path.open("wb") as stream:
-        for block in bodies(lines, planned.parts, planned.requests):
-            stream.write(block)
+        for block in bodies(table, planned.lines, planned.parts, planned.requests):
+            stream.write(block.data)
 
 
 def resume_command(record: RunRecord, settings: Settings) -> str:

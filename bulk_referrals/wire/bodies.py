@@ -16,11 +16,23 @@ import pyarrow.compute as pc
 
 from bulk_referrals.exchange import Part
 from bulk_referrals.model import ReferralType
+from bulk_referrals.weaving import (
+    Few,
+    Many,
+    Octets,
+    Weave,
+    encoded,
+    few,
+    flat,
+    octets_of,
+    signs_in,
+)
 
 Positions = npt.NDArray[np.int64]
 
 _ESCAPED: Final = r'["\\\x00-\x1f]'  # what JSON cannot hold as it is (RFC 8259, section 7)
-_BLOCK_REQUESTS: Final = 40_000
+_TO_ESCAPE: Final = bytes([*range(0x20), *b'"\\'])
+_WHO: Final = ('{"email":"', '{"mobile":"')
 
 BODY_COLUMNS: Final = (
     "referrer",
@@ -61,68 +73,62 @@ def _customer(part: Part) -> dict[str, Any]:
     }
 
 
-def bodies(lines: pa.Table, parts: Positions, requests: Positions) -> Iterator[pa.Buffer]:
-    """Yield the body of each request, each ended by a line feed, many at a time.
+def bodies(
+    checked: pa.Table, lines: Positions, parts: Positions, requests: Positions
+) -> Iterator[Octets]:
+    """Return the body of each request, each ended by a line feed, some lines at a time.
 
     Args:
-        lines: the invites in sending order, text: `BODY_COLUMNS`.
+        checked: the checked frame as a table; `BODY_COLUMNS` are read.
+        lines: positions in it of what is to be sent, in that order.
         parts: offsets into `lines`, one more than there are parts (customer entries).
         requests: offsets into `parts`, likewise.
     """
-    for first in range(0, len(requests) - 1, _BLOCK_REQUESTS):
-        own = requests[first : first + _BLOCK_REQUESTS + 1]
-        bounds = parts[own[0] : own[-1] + 1]
-        block = lines.slice(bounds[0], bounds[-1] - bounds[0]).combine_chunks()
-        yield _block(block, bounds - bounds[0], own - own[0])
-
-
-def _block(lines: pa.Table, parts: Positions, requests: Positions) -> pa.Buffer:
-    before = np.zeros(lines.num_rows, np.int64)
-    before[parts[:-1]] = np.arange(1, len(parts))
-    behind = np.zeros(lines.num_rows, np.int64)
-    behind[parts[1:] - 1] = 1
-    behind[parts[requests[1:]] - 1] = 2
-    heads = _heads(lines.take(pa.array(parts[:-1])), requests)
-    text = pc.binary_join_element_wise(
-        pa.concat_arrays([pa.array([","]), heads]).take(pa.array(before)),
-        '{"id":"', _json(lines, "id"),
-        '","invited_on":"', _json(lines, "invited_on"),
-        '","name":"', _json(lines, "name"),
-        '","identifier":"', _json(lines, "identifier"),
-        pa.array(['"}', '"}]}}}', '"}]}}}]}}\n']).take(pa.array(behind)),
-        "",
+    begins, ends = parts[:-1], parts[1:] - 1
+    before = np.zeros(len(lines), np.int64)
+    before[begins] = np.arange(1, len(parts))
+    behind = np.zeros(len(lines), np.int32)
+    behind[ends] = 1
+    behind[ends[requests[1:] - 1]] = 2
+    heads = pa.concat_arrays([pa.array([","]), _heads(checked, lines[begins], requests)])
+    pieces = (
+        Many(values=pa.array(before), shaped=heads.take),
+        '{"id":"', _json(checked, "id", lines),
+        '","invited_on":"', _json(checked, "invited_on", lines),
+        '","name":"', _json(checked, "name", lines),
+        '","identifier":"', _json(checked, "identifier", lines),
+        Few(codes=behind, texts=pa.array(['"}', '"}]}}}', '"}]}}}]}}\n'])),
     )  # fmt: skip
-    return _content(text)
+    return Weave(pieces, len(lines)).blocks()
 
 
-def _heads(firsts: pa.Table, requests: Positions) -> pa.Array:
-    """Return what stands before the first invite of each part."""
-    opening = np.zeros(firsts.num_rows, np.int64)
+def _heads(checked: pa.Table, firsts: Positions, requests: Positions) -> pa.Array:
+    """Return what stands before the first invite of each part, from the lines of these."""
+    opening = np.zeros(len(firsts), np.int32)
     opening[requests[:-1]] = 1
-    by_mobile = pc.equal(firsts["referrer_type"], ReferralType.MOBILE.value)
-    return pc.binary_join_element_wise(
-        pa.array([",", '{"root":{"customer":[']).take(pa.array(opening)),
-        pc.if_else(by_mobile, '{"mobile":"', '{"email":"').combine_chunks(),
-        _json(firsts, "referrer"),
-        '","referrals":{"campaign_token":"', _json(firsts, "campaign_token"),
-        '","referral_type":{"type":"', _json(firsts, "type"),
+    by_mobile = pc.equal(flat(checked["referrer_type"]).take(firsts), ReferralType.MOBILE.value)
+    pieces = (
+        Few(codes=opening, texts=pa.array([",", '{"root":{"customer":['])),
+        Few(codes=np.asarray(by_mobile).astype(np.int32), texts=pa.array(_WHO)),
+        _json(checked, "referrer", firsts),
+        '","referrals":{"campaign_token":"', _json(checked, "campaign_token", firsts),
+        '","referral_type":{"type":"', _json(checked, "type", firsts),
         '","referral":[',
-        "",
     )  # fmt: skip
+    return Weave(pieces, len(firsts)).texts()
 
 
-def _json(lines: pa.Table, name: str) -> pa.Array:
+def _json(checked: pa.Table, name: str, lines: Positions) -> Few | Many:
     """Return a column's texts as they stand between the quotes in JSON, null as empty."""
-    texts = pc.fill_null(lines[name].combine_chunks(), "")
-    escaped = pc.match_substring_regex(texts, _ESCAPED)
-    if not pc.any(escaped, min_count=0).as_py():
+    values = encoded(checked[name])
+    if isinstance(repeated := few(values), Few):
+        return repeated.written(_escaped).at(lines)
+    return Many(values=flat(values).take(pa.array(lines)), shaped=_escaped)
+
+
+def _escaped(texts: pa.Array) -> pa.Array:
+    if not signs_in(octets_of(texts), _TO_ESCAPE):
         return texts
+    escaped = pc.fill_null(pc.match_substring_regex(texts, _ESCAPED), fill_value=False)
     mended = [orjson.dumps(text)[1:-1].decode() for text in texts.filter(escaped).to_pylist()]
     return pc.replace_with_mask(texts, escaped, pa.array(mended, pa.string()))
-
-
-def _content(texts: pa.Array) -> pa.Buffer:
-    """Return all the texts one after another, without a copy."""
-    _, offsets, content = texts.buffers()
-    bounds = np.frombuffer(offsets, np.int32, len(texts) + 1, texts.offset * 4)
-    return content.slice(int(bounds[0]), int(bounds[-1] - bounds[0]))
