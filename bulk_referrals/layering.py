@@ -15,6 +15,7 @@ where it stands, and does not wait for the night on which its profile is used.
 """
 
 import json
+import re
 import stat
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,9 @@ ENV_PREFIX: Final = "BULK_REFERRALS_"
 PROFILES: Final = "profiles"
 # They say where the settings are, so they cannot stand among them.
 OUTSIDE: Final = ("config", "profile")
+
+# http://me:secret@proxy:3128, postgresql://me:secret@host/database
+_PASSWORD_IN_ADDRESS: Final = re.compile(r"://[^/\s@]*:[^/\s@]+@")
 
 Values = dict[str, Any]
 
@@ -232,7 +236,8 @@ def _read_file(file: Path, secrets: Sequence[str]) -> tuple[Values, list[str]]:
 
 
 def _holds_secret(table: Values, secrets: Sequence[str]) -> bool:
-    return any(table.get(name) for name in secrets) or "@" in str(table.get("proxy", ""))
+    in_addresses = (_PASSWORD_IN_ADDRESS.search(str(value)) for value in table.values())
+    return any(table.get(name) for name in secrets) or any(in_addresses)
 
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any TOML

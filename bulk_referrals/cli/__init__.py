@@ -2,12 +2,13 @@
 
 import sys
 
-from bulk_referrals.cli import keeping
+from bulk_referrals.cli import configuring, keeping
 from bulk_referrals.cli.commands import app
 
 __all__ = ["app", "main"]
 
 keeping.add_to(app)
+configuring.add_to(app)
 
 
 def main() -> None:
