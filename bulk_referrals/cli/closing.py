@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, TextIO
 
-from bulk_referrals.model import Outcome
+from bulk_referrals.model import Outcome, RunState
 
 if TYPE_CHECKING:
     from bulk_referrals.pipeline.publishing import Finished
@@ -88,6 +88,9 @@ def closing(finished: "Finished", *, verbose: bool, style: Style | None = None) 
     """
     style = style or Style.of(sys.stderr)
     report, summary = finished.report, finished.summary
+    if report.state is RunState.NOTHING_TO_DO:
+        yield from style.wrapped(summary.headline)
+        return
     shown = report.notices if verbose else report.notices[:_NOTICES_SHOWN]
     for notice in shown:
         yield from style.wrapped(f"Note: {notice}", indent="      ", code=_DIM)
@@ -109,6 +112,8 @@ def in_brief(finished: "Finished") -> Iterator[str]:
     if not finished.report.exit_code:
         return
     yield finished.summary.headline
+    if finished.report.state is RunState.NOTHING_TO_DO:
+        return
     if command := finished.report.resume_command:
         yield f"To go on: {command}"
     if finished.outputs:
