@@ -7,6 +7,7 @@ is wrong with a file is an `InputError`.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -92,13 +93,15 @@ def _read(
     source: int,
     first_table: int,
 ) -> _File:
-    found, notices = grids(content, options, columns)
-    pairs = [cells.rows(grid, first_table + index) for index, grid in enumerate(found)]
+    with ThreadPoolExecutor(max_workers=1) as beside:  # hashing lets go of the interpreter
+        sha256 = beside.submit(content.sha256)
+        found, notices = grids(content, options, columns)
+        pairs = [cells.rows(grid, first_table + index) for index, grid in enumerate(found)]
     return _File(
         source=Source(
             path=content.path,
-            sha256=content.sha256,
-            size_bytes=content.size_bytes,
+            sha256=sha256.result(),
+            size_bytes=len(content.raw),
             rows=sum(part.num_rows for part, _ in pairs),
         ),
         tables=[_table(grid, source) for grid in found],

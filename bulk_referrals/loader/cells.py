@@ -6,6 +6,9 @@ spreadsheet has already spoilt is refused here, in the columns that are used: er
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
@@ -84,8 +87,11 @@ def rows(grid: Grid, table: int) -> tuple[pa.Table, pa.Table]:
         grid: as a reader gave it.
         table: its index into `Loaded.tables`.
     """
-    fields = {name: tidy(grid.cells.column(index)) for name, index in grid.match.columns.items()}
-    flaws = [*grid.flaws, *_spoilt(fields, grid)]
+    columns = [grid.cells.column(index) for index in grid.match.columns.values()]
+    with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
+        fields = dict(zip(grid.match.columns, pool.map(tidy, columns), strict=True))
+        spoilt = pool.map(partial(_spoilt, grid), fields, fields.values())
+        flaws = [*grid.flaws, *chain.from_iterable(spoilt)]
     fault, detail = _faults(flaws, grid.cells.num_rows)
     nothing = pa.nulls(grid.cells.num_rows, pa.string())
     whole = pa.table(
@@ -130,22 +136,20 @@ def _filled(
     return last if filled[:last].all() else pa.array(filled)
 
 
-def _spoilt(fields: Mapping[str, pa.ChunkedArray], grid: Grid) -> Iterator[Flaw]:
-    for name, column in fields.items():
-        title = grid.header[grid.match.columns[name]]
-        marked = pc.starts_with(column, "#")
-        yield from _matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")
-        if name in _MOBILES:
-            yield from _rounded(column, title)
-        if grid.sheet and name == "invited_on":
-            timed = pc.starts_with(column, "1899-12-3")
-            words = f"'{title}' holds a time of day without a date, read as "
-            yield from _matching(column, timed, _NO_DATE, "bad-invited-on", words)
-        if grid.sheet and name in _NEVER_A_DATE:
-            timed = pc.match_substring(column, ":")
-            yield from _matching(
-                column, timed, _DATE, "date-in-cell", f"'{title}' holds the date "
-            )
+def _spoilt(grid: Grid, name: str, column: pa.ChunkedArray) -> list[Flaw]:
+    title = grid.header[grid.match.columns[name]]
+    marked = pc.starts_with(column, "#")
+    flaws = [*_matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")]
+    if name in _MOBILES:
+        flaws += _rounded(column, title)
+    if grid.sheet and name == "invited_on":
+        timed = pc.starts_with(column, "1899-12-3")
+        words = f"'{title}' holds a time of day without a date, read as "
+        flaws += _matching(column, timed, _NO_DATE, "bad-invited-on", words)
+    if grid.sheet and name in _NEVER_A_DATE:
+        timed = pc.match_substring(column, ":")
+        flaws += _matching(column, timed, _DATE, "date-in-cell", f"'{title}' holds the date ")
+    return flaws
 
 
 def _matching(

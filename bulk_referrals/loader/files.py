@@ -75,18 +75,20 @@ class Content:
     Attributes:
         path: as the user named it.
         kind: text or workbook, by the bytes.
+        raw: the bytes as they lie on disk.
         content: the bytes, after decompression.
-        sha256: hex digest of the file as it lies on disk.
-        size_bytes: its size on disk.
         notices: what the user should know of how it was read.
     """
 
     path: str
     kind: Kind
+    raw: bytes
     content: bytes
-    sha256: str
-    size_bytes: int
     notices: tuple[str, ...] = ()
+
+    def sha256(self) -> str:
+        """Return the hex digest of the file as it lies on disk."""
+        return hashlib.sha256(self.raw).hexdigest()
 
 
 def find(
@@ -143,9 +145,8 @@ def read(
     return Content(
         path=path,
         kind=kind,
+        raw=raw,
         content=unpacked,
-        sha256=hashlib.sha256(raw).hexdigest(),
-        size_bytes=len(raw),
         notices=tuple(_misnamed(path, named, kind)),
     )
 

@@ -84,8 +84,9 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
         advice = "Check the file, or give its separator with --delimiter."
         raise InputError(path, f"it has more than {MAX_COLUMNS:,} columns", advice=advice)
     body = pa.py_buffer(content).slice(start + head.ends[head.position])
-    cells, flaws = _body(path, body, head, len(header))
-    if b'"' in content:
+    quoted = b'"' in content
+    cells, flaws = _body(path, body, head, len(header), quoted=quoted)
+    if quoted:
         flaws += tuple(_swallowed(cells, header, set(head.match.columns.values()), head.delimiter))
     return Grid(
         header=tuple(header),
@@ -147,7 +148,7 @@ def _as_utf8(cell: str) -> str:
 
 
 def _body(
-    path: str, body: pa.Buffer, head: _Head, header_width: int
+    path: str, body: pa.Buffer, head: _Head, header_width: int, *, quoted: bool
 ) -> tuple[pa.Table, tuple[Flaw, ...]]:
     """Read all records after the header: one line of cells for each, and what is wrong."""
     if not body.size:
@@ -156,7 +157,8 @@ def _body(
     expected = widths.most_common(1)[0][0] if widths else header_width
     expected = expected if expected <= MAX_COLUMNS else header_width
     ragged = Ragged()
-    even = _parse(path, body, head.delimiter, expected, ragged)
+    parse = partial(_parse, path, head.delimiter, quoted)
+    even = parse(body, expected, ragged)
     odd = ragged.places()
     total = even.num_rows + len(odd)
     shape = Shape(
@@ -165,7 +167,6 @@ def _body(
         last=-1 if body[-1] in b"\r\n" else total - 1,
     )
     usual = np.setdiff1d(np.arange(total), odd, assume_unique=True)
-    parse = partial(_parse_again, path, head.delimiter)
     return merged(
         [
             as_columns(even, usual, shape),
@@ -174,12 +175,13 @@ def _body(
     )
 
 
-def _parse_again(path: str, delimiter: str, body: pa.Buffer, width: int) -> pa.Table:
-    return _parse(path, body, delimiter, width, None)
-
-
 def _parse(
-    path: str, body: pa.Buffer, delimiter: str, width: int, ragged: Ragged | None
+    path: str,
+    delimiter: str,
+    quoted: bool,  # noqa: FBT001 - bound by `partial`
+    body: pa.Buffer,
+    width: int,
+    ragged: Ragged | None = None,
 ) -> pa.Table:
     """Parse in parallel; where a row is ragged again in order, so that such rows are numbered."""
     uneven = False
@@ -196,7 +198,8 @@ def _parse(
             ragged.clear()
         try:
             on_ragged = ragged if in_order else stop
-            return _pyarrow(body, delimiter, width, on_ragged, block_bytes, in_order=in_order)
+            options = _parse_options(delimiter, on_ragged, quoted=quoted)
+            return _pyarrow(body, width, options, block_bytes, in_order=in_order)
         except pa.ArrowInvalid as error:
             if uneven and not in_order and ragged is not None:
                 continue
@@ -206,11 +209,26 @@ def _parse(
             block_bytes = min(block_bytes * 16, _LARGEST_BLOCK_BYTES)
 
 
+def _parse_options(
+    delimiter: str,
+    on_ragged: Any,  # noqa: ANN401 - a callback over pyarrow's InvalidRow, which has no stub
+    *,
+    quoted: bool,
+) -> pacsv.ParseOptions:
+    return pacsv.ParseOptions(
+        delimiter=delimiter,
+        # Without quotes each line is a record, which is found without parsing all of it first.
+        quote_char='"' if quoted else False,
+        newlines_in_values=quoted,
+        ignore_empty_lines=False,
+        invalid_row_handler=on_ragged,
+    )
+
+
 def _pyarrow(
     body: pa.Buffer,
-    delimiter: str,
     width: int,
-    on_ragged: Any,  # noqa: ANN401 - a callback over pyarrow's InvalidRow, which has no stub
+    parse_options: pacsv.ParseOptions,
     block_bytes: int,
     *,
     in_order: bool,
@@ -221,12 +239,7 @@ def _pyarrow(
         read_options=pacsv.ReadOptions(
             column_names=names, use_threads=not in_order, block_size=block_bytes
         ),
-        parse_options=pacsv.ParseOptions(
-            delimiter=delimiter,
-            newlines_in_values=True,
-            ignore_empty_lines=False,
-            invalid_row_handler=on_ragged,
-        ),
+        parse_options=parse_options,
         convert_options=pacsv.ConvertOptions(
             strings_can_be_null=False,
             column_types=dict.fromkeys(names, pa.string()),

@@ -3,9 +3,11 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from bulk_referrals.errors import InputError
-from bulk_referrals.loader import load, ragged
+from bulk_referrals.loader import load, ragged, text
 from bulk_referrals.model import FIELDS, Loaded, LoadOptions
 
 HEADER = "referrer_mobile,identifier,name\n"
@@ -278,3 +280,27 @@ def test_thousands_of_widths_and_a_row_of_a_million_cells_cost_no_more_than_thei
     with pytest.raises(InputError, match="more than 16,384 columns"):
         read(tmp_path, b"a," * 10_000_000 + b"b\n1,2\n")
     assert time.process_time() - started < 30
+
+
+_LINE = st.sampled_from(
+    ["91,92,Ravi", "91,92", "91", "", " ", ",,", "91,92,R,S", "9" * 40 + ",1,x"]
+)
+_END = st.sampled_from(["\n", "\r\n", "\r"])
+
+
+@settings(
+    deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.lists(st.tuples(_LINE, _END), min_size=1, max_size=12), st.integers(64, 96))
+def test_lines_without_a_quote_read_as_they_do_beside_one(
+    tmp_path: Path,
+    lines: list[tuple[str, str]],
+    block_bytes: int,
+) -> None:
+    written = HEADER + "91,93,Asha\n" + "".join(line + end for line, end in lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(text, "_BLOCK_BYTES", block_bytes)
+        plain = read(tmp_path, written + "91,94,Zoe\n")
+        quoted = read(tmp_path, written + '91,94,"Zoe"\n')
+    assert plain.rows.to_dict("list") == quoted.rows.to_dict("list")
+    assert plain.original[0].equals(quoted.original[0])
