@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import cache
 from itertools import count
 from pathlib import Path
+from threading import Event, Thread
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -29,7 +30,7 @@ _NAMES: Final[Iterator[int]] = count(1)
 
 @cache
 def programs() -> Path | None:
-    """The folder of the server's programs; Debian keeps them off the PATH."""
+    """The folder of the server's programs, which Debian keeps off the PATH; None without it."""
     on_path = shutil.which("initdb")
     places = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"), key=_version)
     return Path(on_path).parent if on_path else places[-1].parent if places else None
@@ -93,20 +94,8 @@ class Server:
 
     def kill(self) -> None:
         """Kill it and all its processes at once, as a machine that goes off would."""
-        assert self._process is not None
-        backends = self.backends()
-        os.kill(self._process.pid, signal.SIGKILL)
-        for pid in backends:
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        strike_down(self._home, whole=True)
         self._end(signal.SIGKILL)
-        _gone(backends)
-
-    def backends(self) -> list[int]:
-        """The processes of the server, without the one that started them."""
-        assert self._process is not None
-        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        return [int(pid) for pid in children.read_text("ascii").split()]
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is not None:
@@ -123,6 +112,58 @@ class Server:
 
     def _url(self, name: str) -> str:
         return f"postgresql://importer@/{name}?host={self._home}"
+
+
+class Guarded(Server):
+    """A server that is started again whenever it is killed."""
+
+    def __enter__(self) -> Self:
+        super().__enter__()
+        self._leaving = Event()
+        self._guard = Thread(target=self._watch, daemon=True)
+        self._guard.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._leaving.set()
+        self._guard.join()
+        super().__exit__(kind, error, traceback)
+
+    def _watch(self) -> None:
+        while not self._leaving.wait(0.02):
+            if self._process is not None and self._process.poll() is not None:
+                self.start()
+
+
+def strike_down(home: Path, *, whole: bool) -> None:
+    """Kill a server that lives in a folder, with all its processes; or one that serves a client.
+
+    The server itself then ends all others, and recovers as after a crash of its machine.
+    """
+    try:
+        postmaster = int((home / "db" / "postmaster.pid").read_text("utf-8").split()[0])
+        listed = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text("ascii")
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return  # it is down already
+    children = [int(pid) for pid in listed.split()]
+    serving = [pid for pid in children if b"importer" in _words(pid)]
+    doomed = [postmaster, *children] if whole else serving[-1:]
+    for pid in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if whole:
+        _gone(children)
+
+
+def _words(pid: int) -> bytes:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return b""
 
 
 def _somebody() -> tuple[int, int]:

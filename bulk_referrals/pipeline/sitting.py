@@ -70,6 +70,7 @@ def endpoint(settings: Settings, *, sandbox: bool) -> Iterator[Endpoint]:
     if sandbox:
         here = settings.ledger if isinstance(settings.ledger, Path) else DEFAULT_LEDGER
         memory = here.with_name("sandbox.jsonl")
+        memory.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         options = SandboxOptions(journal=str(memory))
         till, password = next(iter(options.tills.items()))
         with Sandbox(options) as started:

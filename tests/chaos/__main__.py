@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
+from postgres_server import programs
+
 from chaos import families
 from chaos.cases import Case, Played, Tables
 from chaos.families import CONTROLS
@@ -89,6 +91,10 @@ def _play(tables: Tables, seed: int, kills: int, deadline: float) -> dict[str, S
     }
     if can_trace():
         endless["syscalls"] = families.syscalls
+    if programs():
+        endless["on postgres"] = families.on_postgres
+        endless["database killed"] = families.database_killed
+        endless["side by side"] = families.side_by_side
     shares = {"kills": 4, "killed amid faults": 2}
     streams = {
         name: family(seed + 100_000 * place)

@@ -13,6 +13,8 @@ from queue import SimpleQueue
 from types import TracebackType
 from typing import Any, Final, Self
 
+from postgres_server import Guarded
+
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 from chaos import inputs, tempo
 from chaos.forks import Ending, Forks, Order
@@ -63,6 +65,8 @@ class Case:
         may_not_know: the platform leaves no way to know, so unknown is an honest answer.
         variant: a negative control.
         heal: at the end the faults cease and the file is run once more.
+        on_postgres: the ledger is in PostgreSQL, in a server of the table's own.
+        runs: how many runs of the file begin at once.
     """
 
     number: int
@@ -74,6 +78,8 @@ class Case:
     may_not_know: bool = False
     variant: str = ""
     heal: bool = False
+    on_postgres: bool = False
+    runs: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +118,7 @@ class Table:
         self._forks = forks
         self._stack = ExitStack()
         self._platforms: dict[str, Sandbox] = {}
+        self._server: Guarded | None = None
 
     def __enter__(self) -> Self:
         self._root = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="chaos-")))
@@ -135,14 +142,23 @@ class Table:
             shutil.rmtree(folder)
 
     def together(self, case: Case, runs: int) -> Played:
-        """Run a case's file several times at once on one ledger, and have it judged."""
+        """Run a case's file several times at once on one ledger, and have it judged.
+
+        Each strike befalls one of the runs; what was cut off is resumed when all have ended.
+        """
         folder = self._root / f"{case.number}"
         folder.mkdir()
         try:
             book, platform = self._set_out(case, folder)
-            order = self._order(case, folder, platform, ("run", "in.csv"), Strike())
-            begun = [self._forks.begin(order) for _ in range(runs)]
+            strikes = (*case.strikes, *[Strike()] * runs)[:runs]
+            begun = [
+                self._forks.begin(self._order(case, folder, platform, ("run", "in.csv"), strike))
+                for strike in strikes
+            ]
             endings = [one.result(timeout=120) for one in begun]
+            order = self._order(case, folder, platform, ("resume",), Strike())
+            cut_off = [one for one in endings if one.killed or one.code in _RESUMABLE]
+            endings += [self._forks.sit(order) for _ in cut_off]
             stands = _standing(platform, book)
             verdicts = [
                 judge(book, stands, each, may_not_know=case.may_not_know)
@@ -162,6 +178,9 @@ class Table:
     def _set_out(self, case: Case, folder: Path) -> tuple[inputs.Book, Sandbox]:
         book = inputs.make(case.number)
         book.write(folder / "in.csv")
+        if case.on_postgres:
+            self._server = self._server or self._stack.enter_context(Guarded())
+            (folder / "ledger.url").write_text(self._server.database().secret, "utf-8")
         platform = self._platform(case.platform)
         platform.reset()
         platform.set_faults(seed=case.number, **case.faults)
@@ -211,11 +230,12 @@ class Table:
     def _order(
         case: Case, folder: Path, platform: Sandbox, command: tuple[str, ...], strike: Strike
     ) -> Order:
+        url = folder / "ledger.url"
         settings = {
             "username": "store123",
             "password": "Pass123",
             "host": platform.url,
-            "ledger": "ledger.sqlite3",
+            "ledger": url.read_text("utf-8") if url.exists() else "ledger.sqlite3",
             "rate": "unlimited",
             "settle_s": f"{tempo.SETTLE_S}",
             "timeout": f"{tempo.TIMEOUT_S}",
@@ -266,7 +286,8 @@ class Tables:
         def at_a_table(case: Case) -> Played:
             table = self._free.get()
             try:
-                return table.play(case) if runs == 1 else table.together(case, runs)
+                at_once = max(runs, case.runs)
+                return table.play(case) if at_once == 1 else table.together(case, at_once)
             finally:
                 self._free.put(table)
 

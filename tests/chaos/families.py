@@ -166,6 +166,41 @@ def stops(first: int) -> Iterator[Case]:
         )
 
 
+def on_postgres(first: int) -> Iterator[Case]:
+    """The same kills with the ledger in PostgreSQL."""
+    for case in kills(first):
+        yield replace(case, on_postgres=True)
+
+
+def database_killed(first: int) -> Iterator[Case]:
+    """The database is killed at every step in turn, a process of it or all, and comes again."""
+    for number in itertools.count(first):
+        chance = _chance(number)
+        at = 5 + (number - first) * 11 % _STEPS
+        yield Case(
+            number=number,
+            strikes=(Strike(kind="backend" if number % 2 else "server", when=at),),
+            platform="busy" if chance.random() < 0.5 else "calm",
+            settings=_settings(chance),
+            on_postgres=True,
+        )
+
+
+def side_by_side(first: int) -> Iterator[Case]:
+    """Two runs of one file at once on one database, of which one may be killed."""
+    for number in itertools.count(first):
+        chance = _chance(number)
+        when = chance.randrange(20, _STEPS) if number % 3 else 0
+        yield Case(
+            number=number,
+            strikes=(Strike(when=when),),
+            platform="busy",
+            settings=_settings(chance),
+            on_postgres=True,
+            runs=2,
+        )
+
+
 def cramped(first: int) -> Iterator[Case]:
     """No file may grow beyond so many bytes: a disk that fills while the ledger is written."""
     for number in itertools.count(first):

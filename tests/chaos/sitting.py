@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 # Imported before the fork: a start is then a matter of milliseconds.
 import bulk_referrals.client
+import bulk_referrals.ledger.postgres
 import bulk_referrals.ledger.sqlite
 import bulk_referrals.pipeline
 import bulk_referrals.reporter

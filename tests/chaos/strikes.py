@@ -14,7 +14,11 @@ import threading
 import time
 from enum import StrEnum
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
+
+from postgres_server import strike_down
 
 from chaos.patches import put
 
@@ -31,6 +35,8 @@ class Kind(StrEnum):
     LOCK = "lock"  # another connection takes the ledger's write lock and keeps it
     FULL = "full"  # from now on no transaction can be made durable
     BLINK = "blink"  # the next transaction cannot be made durable, later ones can
+    BACKEND = "backend"  # SIGKILL to a process of the database's: all its connections are lost
+    SERVER = "server"  # SIGKILL to the whole database, which comes again
 
 
 class Board:
@@ -84,6 +90,9 @@ class Strikes:
             time.sleep(60)  # the signal is on its way: nothing more is to happen here
         if struck and self._kind is Kind.TERM:
             os.kill(os.getpid(), signal.SIGTERM)
+        if struck and self._kind in {Kind.BACKEND, Kind.SERVER}:
+            home = urlsplit(os.environ["BULK_REFERRALS_LEDGER"]).query.partition("=")[2]
+            strike_down(Path(home), whole=self._kind is Kind.SERVER)
 
     def statement(self, path: str, verb: str) -> None:
         """Let an armed strike bear on a statement."""
@@ -100,6 +109,7 @@ class Strikes:
     def install(self) -> None:
         """Put the steps in place, in this process."""
         _into_ledger(self)
+        _into_database(self)
         _into_sockets(self)
         _into_exchanges(self)
         _into_report(self)
@@ -139,6 +149,31 @@ def _into_ledger(strikes: Strikes) -> None:
     from bulk_referrals.ledger import sqlite_file  # noqa: PLC0415 - in the forked child only
 
     put(sqlite_file, sqlite3=_Module(sqlite3, connect))
+
+
+def _into_database(strikes: Strikes) -> None:
+    import psycopg  # noqa: PLC0415 - in the forked child only
+
+    execute, leave = psycopg.Connection.execute, psycopg.Transaction.__exit__
+
+    def traced(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        text = query.decode() if isinstance(query, bytes) else str(query)
+        verb = next(iter(text.split(None, 1)), "")
+        if verb not in _WRITES:
+            return execute(self, query, *args, **kwargs)
+        strikes.step(f"before {verb}")
+        cursor = execute(self, query, *args, **kwargs)
+        strikes.step(f"after {verb}")
+        return cursor
+
+    def left(self: Any, *exc: Any) -> Any:
+        strikes.step("before COMMIT")
+        ended = leave(self, *exc)
+        strikes.step("after COMMIT")
+        return ended
+
+    put(psycopg.Connection, execute=traced)
+    put(psycopg.Transaction, __exit__=left)
 
 
 class _Module:

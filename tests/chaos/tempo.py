@@ -17,14 +17,16 @@ def quicken() -> None:
     """Shorten first looks, backoffs, Retry-After and the wait for a locked ledger."""
     from bulk_referrals import client, reporter  # noqa: PLC0415 - in the forked child only
     from bulk_referrals.ledger import sqlite_file  # noqa: PLC0415 - as above
+    from bulk_referrals.ledger.postgres import lease  # noqa: PLC0415 - as above
     from bulk_referrals.pipeline import sitting  # noqa: PLC0415 - as above
     from bulk_referrals.policy import pacing  # noqa: PLC0415 - as above
     from bulk_referrals.sender import turns  # noqa: PLC0415 - as above
 
-    put(turns, _FIRST_LOOK_S=0.02)
+    put(turns, _FIRST_LOOK_S=0.02, _BUSY_S=0.05)
     put(sitting, Limits=partial(turns.Limits, base_s=0.02, cap_s=0.1))
     put(pacing, _LONGEST_RETRY_AFTER_S=0.03, _NOMINAL_INTERVAL_S=0.0005)
     put(sqlite_file, _BUSY_TIMEOUT_S=0.2)
+    put(lease, _LEASE_S=6.0, _POLL_S=0.05)
     put(client, _LARGEST_ANSWER_BYTES=1 << 20)
     put(reporter, _writers=partial(_results_only, vars(reporter)["_writers"]))
     put(ssl, create_default_context=_no_authorities)  # the stand-in speaks plain HTTP
