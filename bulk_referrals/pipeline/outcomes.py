@@ -1,6 +1,7 @@
 """What has become of every line: the checked frame, completed from the ledger."""
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from bulk_referrals.codes import describe
 from bulk_referrals.frames import to_frame, to_table
 from bulk_referrals.ledger import InviteState
 from bulk_referrals.model import Outcome
+from bulk_referrals.weaving import Few
 
 _NO_RESULTS: Final = pa.table(
     {
@@ -24,6 +26,7 @@ _NO_RESULTS: Final = pa.table(
         "request_id": pa.array([], pa.string()),
     }
 )
+_TOLD: Final = ("outcome", "code", "reason", "advice")
 _OWN_WORDS: Final = {Outcome.ACCEPTED.value, Outcome.NOT_SENT.value, Outcome.ALREADY_SENT.value}
 
 Lines = npt.NDArray[np.int64]
@@ -53,23 +56,17 @@ def completed(
         otherwise: code of the ready lines that are in neither: they are `not_sent`.
     """
     table = to_table(checked)
-    taken = results.take(_rows_by_line(results, table.num_rows))
     ready = pc.is_null(table["outcome"])
-    outcome, code = _unsettled(states, otherwise)
-    outcome = pc.if_else(ready, pc.coalesce(taken["outcome"], outcome), table["outcome"])
-    code = pc.if_else(ready, pc.coalesce(taken["code"], code), table["code"])
-    reason, advice = _words(code, taken["message"], outcome)
-    new = {
-        "outcome": outcome,
-        "code": code,
-        "reason": pc.if_else(ready, reason, table["reason"]),
-        "advice": pc.if_else(ready, advice, table["advice"]),
-    }
-    for name, column in new.items():
-        table = table.set_column(table.schema.get_field_index(name), name, column)
-    table = table.append_column("request_id", _null_if_empty(taken["request_id"]))
-    table = table.append_column("attempts", pc.coalesce(taken["attempts"], pa.scalar(0)))
-    return to_frame(table.append_column("sent_at", taken["sent_at"]))
+    endings = _Endings.of(results, states, otherwise)
+    for name, texts in endings.texts.items():
+        own = pc.if_else(ready, endings.by_line(texts, ready), table[name])
+        table = table.set_column(table.schema.get_field_index(name), name, own)
+    rows = _rows_by_line(results, table.num_rows)
+    attempts: Lines = np.zeros(table.num_rows, dtype=np.int64)
+    attempts[results["line"].to_numpy()] = pc.fill_null(results["attempts"], 0).to_numpy()
+    table = table.append_column("request_id", _null_if_empty(results["request_id"]).take(rows))
+    table = table.append_column("attempts", pa.array(attempts))
+    return to_frame(table.append_column("sent_at", results["sent_at"].take(rows)))
 
 
 def _rows_by_line(results: pa.Table, lines: int) -> pa.Array:
@@ -79,43 +76,56 @@ def _rows_by_line(results: pa.Table, lines: int) -> pa.Array:
     return pa.array(row_of, mask=row_of < 0)
 
 
-def _unsettled(states: States, otherwise: str) -> tuple[pa.Array, pa.Array]:
-    """Return outcome and code of ready lines without a result."""
-    doubtful = pa.array(np.isin(states, (InviteState.IN_FLIGHT, InviteState.UNKNOWN)))
-    accepted = pa.array(states == InviteState.ACCEPTED)
-    choices = (
-        (Outcome.UNKNOWN.value, Outcome.ALREADY_SENT.value, Outcome.NOT_SENT.value),
-        ("no-answer", "already-sent", otherwise),
-    )
-    outcome, code = (
-        pc.if_else(doubtful, unknown, pc.if_else(accepted, already, neither))
-        for unknown, already, neither in choices
-    )
-    return outcome, code
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Endings:
+    """The ways in which ready lines end, of which there are few: their words are found once each.
+
+    Attributes:
+        kinds: int64 (lines,); how each line ends, or would if it were ready.
+        texts: outcome, code, reason and advice -> its text for each kind, Arrow text.
+    """
+
+    kinds: Lines
+    texts: dict[str, pa.Array]
+
+    @classmethod
+    def of(cls, results: pa.Table, states: States, otherwise: str) -> "_Endings":
+        doubtful = np.isin(states, (InviteState.IN_FLIGHT, InviteState.UNKNOWN))
+        kinds = np.where(doubtful, 2, states == InviteState.ACCEPTED).astype(np.int64)
+        without = (
+            (Outcome.NOT_SENT.value, otherwise),
+            (Outcome.ALREADY_SENT.value, "already-sent"),
+            (Outcome.UNKNOWN.value, "no-answer"),
+        )
+        known = [(*ending, "") for ending in without]
+        lines = results["line"].to_numpy()
+        which, distinct = _combinations(results, kinds[lines])
+        kinds[lines] = len(without) + which
+        for kind, outcome, code, message in distinct:
+            usual = without[kind]
+            ending = (usual[0] if outcome is None else outcome, usual[1] if code is None else code)
+            known.append((*ending, message or ""))
+        told = [(outcome, code, *_sentences(code, said, outcome)) for outcome, code, said in known]
+        columns = [pa.array(texts, pa.string()) for texts in zip(*told, strict=True)]
+        return cls(kinds=kinds, texts=dict(zip(_TOLD, columns, strict=True)))
+
+    def by_line(self, texts: pa.Array, ready: pa.ChunkedArray) -> pa.Array | pa.Scalar:
+        """Return the text of each line, or the one that all the ready lines share."""
+        used = np.flatnonzero(np.bincount(self.kinds[np.asarray(ready)]))
+        return texts[used[0]] if len(used) == 1 else texts.take(pa.array(self.kinds))
 
 
-def _words(
-    code: pa.ChunkedArray, message: pa.ChunkedArray, outcome: pa.ChunkedArray
-) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
-    """Return reason and advice, worked out once per distinct (code, message, outcome)."""
-    parts = [
-        pc.fill_null(part, "").combine_chunks().dictionary_encode()
-        for part in (code, message, outcome)
-    ]
-    shape = [max(len(part.dictionary), 1) for part in parts]
-    numbers = np.ravel_multi_index([part.indices.to_numpy() for part in parts], shape)
+def _combinations(results: pa.Table, kinds: Lines) -> tuple[Lines, list[tuple[Any, ...]]]:
+    """Number the distinct (kind, outcome, code, message) of the results, and return them."""
+    parts = [Few.of(results[name]) for name in ("outcome", "code", "message")]
+    shape = (int(kinds.max(initial=0)) + 1, *(max(len(part.texts), 1) for part in parts))
+    numbers = np.ravel_multi_index((kinds, *(part.codes for part in parts)), shape)
     which, distinct = pd.factorize(numbers)
+    own, *places = np.unravel_index(distinct, shape)
     texts = [
-        part.dictionary.take(pa.array(places)).to_pylist()
-        for part, places in zip(parts, np.unravel_index(distinct, shape), strict=True)
+        part.texts.take(pa.array(at)).to_pylist() for part, at in zip(parts, places, strict=True)
     ]
-    told = [_sentences(*each) for each in zip(*texts, strict=True)]
-    reasons = pa.array([reason for reason, _ in told], pa.string())
-    advice_texts = pa.array([advice for _, advice in told], pa.string())
-    return (
-        pa.chunked_array([reasons.take(pa.array(which))]),
-        pa.chunked_array([advice_texts.take(pa.array(which))]),
-    )
+    return which, list(zip(own.tolist(), *texts, strict=True))
 
 
 def _sentences(code: str, message: str, outcome: str) -> tuple[str | None, str | None]:

@@ -255,7 +255,7 @@ def _finished(
     beside: Mapping[str, reporter.Writer] | None = None,
 ) -> Finished:
     summary = summarise(report)
-    copies, told = reporter.annotated(report)
+    copies, told = reporter.annotated(report, summary)
     report = replace(
         report, exit_code=_exit_code(report, summary), notices=(*report.notices, *told)
     )

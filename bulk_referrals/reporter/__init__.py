@@ -91,7 +91,7 @@ def _writers(
 ) -> dict[str, Writer]:
     """Return file name -> what writes it, in the order in which people look at them."""
     to_fix = {
-        name: partial(write_to_fix, report, tables, book=name.endswith(".xlsx"))
+        name: partial(write_to_fix, report, summary, tables, book=name.endswith(".xlsx"))
         for name, tables in summary.to_fix.items()
     }
     return {

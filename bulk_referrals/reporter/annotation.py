@@ -12,14 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from bulk_referrals.errors import InputError
-from bulk_referrals.frames import column
 from bulk_referrals.model import FIELDS, Outcome, RunReport, Source, SourceTable
+from bulk_referrals.reporter.lines import lines_needing
 from bulk_referrals.reporter.palette import TINT
-from bulk_referrals.summary import needs_a_person
+from bulk_referrals.summary import Summary
 from bulk_referrals.wayback import ROW_KEY
 from bulk_referrals.workbooks.isolated import annotate_workbook
 from bulk_referrals.workbooks.sheets import Limits
@@ -33,23 +30,24 @@ _BY_DEFAULT: Final = ("identifier", "invitee_mobile", "invitee_email", *FIELDS)
 _NOT_IN_XML: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
-def annotated(report: RunReport) -> tuple[dict[str, Callable[[Path], None]], tuple[str, ...]]:
+def annotated(
+    report: RunReport, summary: Summary
+) -> tuple[dict[str, Callable[[Path], None]], tuple[str, ...]]:
     """Return file name -> what writes it, of each annotated workbook, and sentences on them.
 
     There is one for each XLSX or XLSM source of at most `MOST_ROWS` rows with a row to correct.
     """
-    tables = column(report.outcomes, "table")
-    amiss = set(pc.unique(tables.filter(needs_a_person(report))).to_pylist())
+    amiss = summary.to_fix.get("to_fix.xlsx", ())
     files: dict[str, Callable[[Path], None]] = {}
     notices: list[str] = []
     for index, source in enumerate(report.sources):
-        chosen = [place for place in sorted(amiss) if report.tables[place].source == index]
+        chosen = [place for place in amiss if report.tables[place].source == index]
         if not chosen or report.tables[chosen[0]].delimiter or not _is_candidate(source):
             continue
         try:
             number = f"_{len(files) + 1}" if files else ""
             name = f"annotated{number}.xlsx"
-            files[name] = partial(_put, _annotated(report, source, chosen))
+            files[name] = partial(_put, _annotated(report, summary, source, chosen))
             notices.append(
                 f"{name} is {Path(source.path).name} with the cells to correct coloured and "
                 "commented. It can be corrected and run in place of to_fix.xlsx."
@@ -77,33 +75,34 @@ def _problem(error: InputError, source: Source) -> str:
     return str(error).removeprefix(f"{source.path}: ").split(". ")[0].rstrip(".")
 
 
-def _annotated(report: RunReport, source: Source, tables: list[int]) -> bytes:
+def _annotated(report: RunReport, summary: Summary, source: Source, tables: list[int]) -> bytes:
     content = report.fetched.get(source.path, Path(source.path)).read_bytes()
     if hashlib.sha256(content).hexdigest() != source.sha256:
         problem = "the file has changed since it was read"
         raise InputError(source.path, problem, advice="Run it again.")
     asked = {
         "heading": ROW_KEY,
-        "sheets": [_sheet(report, index) for index in tables],
+        "sheets": [_sheet(report, summary, index) for index in tables],
     }
     return annotate_workbook(source.path, content, asked, _LIMITS)
 
 
-def _sheet(report: RunReport, index: int) -> dict[str, Any]:
+def _sheet(report: RunReport, summary: Summary, index: int) -> dict[str, Any]:
     table = report.tables[index]
     return {
         "name": table.sheet,
         "header_row": table.header_row,
         "header": table.header,
-        "notes": list(_notes(report, index, table)),
+        "notes": list(_notes(report, summary, index, table)),
     }
 
 
-def _notes(report: RunReport, index: int, table: SourceTable) -> Iterator[tuple[Any, ...]]:
+def _notes(
+    report: RunReport, summary: Summary, index: int, table: SourceTable
+) -> Iterator[tuple[Any, ...]]:
     """Yield row, column, colour, text and key of each cell to mark; two faults of one are one."""
-    wanted = pc.and_(needs_a_person(report), pc.equal(column(report.outcomes, "table"), index))
     names = ("row", "outcome", "field", "reason", "advice")
-    lines = pa.table({name: column(report.outcomes, name) for name in names}).filter(wanted)
+    lines = lines_needing(report, summary, index, names)
     default = next((table.columns[name] for name in _BY_DEFAULT if name in table.columns), 0)
     told: dict[tuple[int, int], tuple[str, str]] = {}
     for line in lines.to_pylist():

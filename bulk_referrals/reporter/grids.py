@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport
 from bulk_referrals.reporter.lines import local_times, with_short_paths
-from bulk_referrals.summary import NEEDS_A_PERSON, Summary, needs_a_person, words
+from bulk_referrals.summary import NEEDS_A_PERSON, Summary, words
 from bulk_referrals.weaving import Values, encoded, flat
 
 TEXT: Final = "text"
@@ -101,9 +101,18 @@ def results_grid(report: RunReport, lines: pa.Table) -> Grid:
     )
 
 
-def to_fix_grid(report: RunReport, lines: pa.Table) -> Grid:
-    """Return what needs a person: what is unknown first, then refused, then to correct."""
-    order = _most_pressing_first(report)
+def to_fix_grid(
+    report: RunReport, summary: Summary, lines: pa.Table, most: int | None = None
+) -> Grid:
+    """Return what needs a person: what is unknown first, then refused, then to correct.
+
+    Args:
+        report: the run.
+        summary: its figures.
+        lines: its lines (`result_lines`).
+        most: lines to return, the most pressing; None: all.
+    """
+    order = _most_pressing_first(report, summary)[:most]
     lines = with_short_paths(report, lines).take(order)
     advice = column(report.outcomes, "advice").take(order)
     outcome = lines.column("outcome")
@@ -192,9 +201,9 @@ def _local(report: RunReport, instants: pa.ChunkedArray) -> pa.ChunkedArray:
     return local_times(instants, report.timezone)
 
 
-def _most_pressing_first(report: RunReport) -> pa.Array:
+def _most_pressing_first(report: RunReport, summary: Summary) -> pa.Array:
     """Return the positions of the lines that need a person, most pressing first, then in order."""
-    positions = pc.indices_nonzero(needs_a_person(report))
-    outcome = column(report.outcomes, "outcome").take(positions)
+    outcome = column(report.outcomes, "outcome").take(summary.needing)
     rank = pc.index_in(outcome, value_set=pa.array([str(it) for it in NEEDS_A_PERSON]))
-    return positions.take(pa.array(np.argsort(np.asarray(rank), kind="stable")))
+    order = np.argsort(np.asarray(rank).astype(np.uint8), kind="stable")
+    return summary.needing.take(pa.array(order))

@@ -8,9 +8,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport, SourceTable
+from bulk_referrals.summary import Summary
 from bulk_referrals.weaving import Values, encoded, flat
 
 COLUMNS: Final = (
@@ -71,6 +73,15 @@ def placed(
         columns = pool.map(encoded, [column(outcomes, name) for name in own])
         told = dict(zip(own, columns, strict=True))
     return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **told})
+
+
+def lines_needing(
+    report: RunReport, summary: Summary, index: int, names: Sequence[str]
+) -> pa.Table:
+    """Return some columns of the invites of one table that need a person, in order."""
+    tables = column(report.outcomes, "table").take(summary.needing)
+    positions = summary.needing.filter(flat(pc.equal(tables, index)))
+    return pa.table({name: column(report.outcomes, name).take(positions) for name in names})
 
 
 def _tables_of(outcomes: pd.DataFrame) -> pa.Array:

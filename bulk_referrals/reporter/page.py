@@ -66,7 +66,7 @@ def _content(report: RunReport, summary: Summary, results: pa.Table) -> dict[str
     import markupsafe  # noqa: PLC0415 - start-up time
 
     parts = {name: _part(name) for name in ("page.css", "page.js")}
-    lines = _lines(report, results)
+    lines = _lines(report, summary, results)
     return {
         "report": report,
         "summary": summary,
@@ -156,14 +156,11 @@ def _columns(report: RunReport, summary: Summary) -> list[dict[str, Any]]:
     return columns
 
 
-def _lines(report: RunReport, results: pa.Table) -> list[dict[str, Any]]:
+def _lines(report: RunReport, summary: Summary, results: pa.Table) -> list[dict[str, Any]]:
     """Return what needs a person, most pressing first, `MOST_LINES` at most."""
-    columns = to_fix_grid(report, results).columns
-    named = {
-        part.header.lower().replace(" ", "_"): part.values.slice(0, MOST_LINES).to_pylist()
-        for part in columns
-    }
-    outcomes = columns[0].look.slice(0, MOST_LINES).to_pylist()
+    columns = to_fix_grid(report, summary, results, MOST_LINES).columns
+    named = {part.header.lower().replace(" ", "_"): part.values.to_pylist() for part in columns}
+    outcomes = columns[0].look.to_pylist()
     keys = list(named)
     return [
         {"outcome": outcome, **dict(zip(keys, cells, strict=True))}

@@ -19,12 +19,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport
 from bulk_referrals.reporter.delimited import write_delimited
 from bulk_referrals.reporter.grids import FAULT, TEXT, WRAPPED, Column, Grid
+from bulk_referrals.reporter.lines import lines_needing
 from bulk_referrals.reporter.long_sheets import new_book
-from bulk_referrals.summary import needs_a_person
+from bulk_referrals.summary import Summary
 from bulk_referrals.wayback import REASON, ROW_KEY, WHAT_TO_DO, own_columns, row_keys
 
 Marks = npt.NDArray[np.bool_]
@@ -32,16 +32,19 @@ Marks = npt.NDArray[np.bool_]
 _MOST_NAME: Final = 31  # characters in the name of a sheet (Excel's own limit)
 
 
-def write_to_fix(report: RunReport, tables: tuple[int, ...], path: Path, *, book: bool) -> None:
+def write_to_fix(
+    report: RunReport, summary: Summary, tables: tuple[int, ...], path: Path, *, book: bool
+) -> None:
     """Write the rows to correct of some tables, as a workbook or as one delimited file.
 
     Args:
         report: the run.
+        summary: its figures.
         tables: indices into `report.tables`; for a delimited file all with the same header.
         path: the file.
         book: a workbook, with a sheet per table.
     """
-    grids = [_grid(report, index) for index in tables]
+    grids = [_grid(report, summary, index) for index in tables]
     if book:
         with new_book(path) as workbook:
             for grid in _named_apart(grids):
@@ -55,9 +58,10 @@ def write_to_fix(report: RunReport, tables: tuple[int, ...], path: Path, *, book
     write_delimited(pa.concat_tables(parts), path, delimiter=delimiter, for_spreadsheet=True)
 
 
-def _grid(report: RunReport, index: int) -> Grid:
+def _grid(report: RunReport, summary: Summary, index: int) -> Grid:
     """Return the rows to correct of one table, the cells at fault marked."""
-    table, faults = report.tables[index], _faults(report, index)
+    names = ("line", "row", "reason", "advice", "field")
+    table, faults = report.tables[index], lines_needing(report, summary, index, names)
     lines = np.asarray(faults.column("line"))
     first = np.r_[True, lines[1:] != lines[:-1]]  # of a row's one or two invites
     before = sum(it.num_rows for it in report.original[:index])
@@ -88,13 +92,6 @@ def _sheet_name(report: RunReport, index: int) -> str:
     table = report.tables[index]
     name = table.sheet or PurePath(report.sources[table.source].path).stem
     return re.sub(r"[\[\]:*?/\\]", " ", name).strip("' -") or "Rows"
-
-
-def _faults(report: RunReport, index: int) -> pa.Table:
-    """Return the invites of one table that need a person, in order of their rows."""
-    wanted = pc.and_(needs_a_person(report), pc.equal(column(report.outcomes, "table"), index))
-    names = ("line", "row", "reason", "advice", "field")
-    return pa.table({name: column(report.outcomes, name) for name in names}).filter(wanted)
 
 
 def _looks(faults: pa.Table, first: Marks, columns: dict[str, int]) -> dict[int, pa.Array]:

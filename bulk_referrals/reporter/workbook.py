@@ -25,7 +25,7 @@ def write_workbook(report: RunReport, summary: Summary, lines: pa.Table, path: P
     """
     with new_book(path) as book:
         add_front(book.shell, report, summary, book.looks)
-        book.add_grid(to_fix_grid(report, lines))
+        book.add_grid(to_fix_grid(report, summary, lines))
         if summary.warnings:
             book.add_grid(warnings_grid(report, lines))
         book.add_grid(results_grid(report, lines))

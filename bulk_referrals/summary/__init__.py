@@ -10,7 +10,7 @@ import pyarrow as pa
 from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport
 from bulk_referrals.summary import figures, sentences
-from bulk_referrals.summary.figures import Moment, Reason, SourceFigures, needs_a_person
+from bulk_referrals.summary.figures import Moment, Reason, SourceFigures
 from bulk_referrals.summary.sentences import NEEDS_A_PERSON, READING_ORDER, Task, Words, words
 
 __all__ = [
@@ -23,7 +23,6 @@ __all__ = [
     "Task",
     "Words",
     "books_balance",
-    "needs_a_person",
     "summarise",
     "words",
 ]
@@ -46,6 +45,7 @@ class Summary:
         reasons: what needs a person, unknown first, then by number.
         over_time: what was sent when; empty when nothing was.
         step_s: the length of a step of `over_time`, seconds.
+        needing: positions in the outcomes frame of what needs a person, in order.
         referrers: one line per referrer, those with something amiss first: `referrer` (text),
             `invites`, `accepted`, `already_sent`, `refused`, `to_correct`, `unknown`,
             `left_out`, `not_sent` (int64).
@@ -68,6 +68,7 @@ class Summary:
     reasons: tuple[Reason, ...]
     over_time: tuple[Moment, ...]
     step_s: int
+    needing: pa.Array
     referrers: pa.Table
     warnings: int
     to_fix: dict[str, tuple[int, ...]]
@@ -79,9 +80,10 @@ def summarise(report: RunReport) -> Summary:
     outcome_of = figures.kinds(report)
     outcomes = figures.by_outcome(outcome_of)
     over_time, step_s = figures.over_time(report, outcome_of)
-    imbalance = figures.imbalance(report)
+    imbalance = figures.imbalance(report, outcome_of)
+    needing = figures.needing(outcome_of)
     warnings = figures.filled(column(report.outcomes, "warning"))
-    groups = figures.to_fix_groups(report)
+    groups = figures.to_fix_groups(report, needing)
     return Summary(
         headline=sentences.headline(report, outcomes),
         tasks=sentences.tasks(
@@ -94,9 +96,10 @@ def summarise(report: RunReport) -> Summary:
         books_balance=not imbalance,
         books=sentences.books(report, imbalance),
         sources=figures.sources(report, outcome_of),
-        reasons=figures.reasons(report),
+        reasons=figures.reasons(report, needing),
         over_time=over_time,
         step_s=step_s,
+        needing=needing,
         referrers=figures.referrers(report, outcome_of),
         warnings=warnings,
         to_fix=groups,
@@ -110,4 +113,4 @@ def books_balance(report: RunReport) -> bool:
     True when no line lacks an outcome or has one that `Outcome` does not know, and when the
     lines come from all the rows that the sources say they hold, and from no others.
     """
-    return not figures.imbalance(report)
+    return not figures.imbalance(report, figures.kinds(report))
