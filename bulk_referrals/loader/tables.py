@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,9 +24,30 @@ from bulk_referrals.workbooks.sheets import Layout, Limits, Mark, Raw, SheetCell
 _PRIVATE: Final = re.compile(r"@|\d{5}")
 # Excel keeps 15 digits of a number (Microsoft, "Excel specifications and limits").
 _MAX_DIGITS: Final = 15
+
+
+class _Doubt(NamedTuple):
+    """Text that is at fault where the cell is of a certain kind."""
+
+    pattern: str
+    kind: Raw
+    code: str
+    what: str
+
+
 _DOUBTFUL: Final = (
-    (rf"^-?\d{{{_MAX_DIGITS + 1},}}", Raw.NUMBER, "damaged-number", "a number of over 15 digits"),
-    (r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d+)?)?$", Raw.DATE, "date-in-cell", "a date"),
+    _Doubt(
+        rf"^-?\d{{{_MAX_DIGITS + 1},}}",
+        Raw.NUMBER,
+        "damaged-number",
+        "a number of over 15 digits",
+    ),
+    _Doubt(
+        r"^\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d+)?)?$",
+        Raw.DATE,
+        "date-in-cell",
+        "a date",
+    ),
 )
 
 
@@ -156,19 +178,23 @@ def _unreadable(
 def _judged(content: Content, limits: Limits, grid: Grid) -> Grid:
     """Refuse what the text alone cannot tell: numbers that were rounded, dates among codes."""
     flaws = list(grid.flaws)
-    for name, index in grid.match.columns.items():
-        column = grid.cells.column(index)
-        for pattern, kind, code, what in _DOUBTFUL:
-            if kind is Raw.DATE and name in {"invited_on", "name"}:
-                continue
-            positions = _matching(column, pattern)
+    asked = [
+        (index, doubt)
+        for name, index in grid.match.columns.items()
+        for doubt in _DOUBTFUL
+        if not (doubt.kind is Raw.DATE and name in {"invited_on", "name"})
+    ]
+    with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
+        matching = pool.map(lambda it: _matching(grid.cells.column(it[0]), it[1].pattern), asked)
+        for (index, doubt), positions in zip(asked, matching, strict=True):
             if not positions.size:
                 continue
             places = [(int(each) + grid.header_row, index) for each in positions]
             kinds = number_kinds(content.path, content.content, grid.sheet, places, limits)
-            found = positions[np.array([each is kind for each in kinds])]
+            found = positions[np.array([each is doubt.kind for each in kinds])]
             if found.size:
-                flaws.append(Flaw.alike(code, found, f"'{grid.header[index]}' holds {what}"))
+                fact = f"'{grid.header[index]}' holds {doubt.what}"
+                flaws.append(Flaw.alike(doubt.code, found, fact))
     return replace(grid, flaws=tuple(flaws))
 
 
