@@ -6,6 +6,7 @@ not come within the time given is an error.
 """
 
 import importlib
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from bulk_referrals.landing.troubles import sentence_of
 CHUNK_BYTES: Final = 4 << 20
 MOST_FILES: Final = 10_000
 _COPY_PATIENCE: Final = 20  # a store copies a large file by itself, and answers when it is done
+_LOUD: Final = ("adlfs", "aiobotocore", "asyncssh", "azure", "botocore", "fsspec", "gcsfs", "s3fs")
 _ETAGS: Final = ("ETag", "etag")
 _TIMES: Final = ("LastModified", "last_modified", "mtime", "updated")
 
@@ -262,6 +264,11 @@ def _is_shown(name: str) -> bool:
 
 def _library(address: Address) -> Any:  # noqa: ANN401 - a module without types
     kind = address.kind
+    for (
+        name
+    ) in _LOUD:  # what they tell of may be a signed link, and we tell of it in our own words
+        logging.getLogger(name).addHandler(logging.NullHandler())
+        logging.getLogger(name).propagate = False
     try:
         return importlib.import_module(kind.module)
     except ImportError:

@@ -2,6 +2,7 @@
 
 import io
 import json
+import logging
 import os
 import re
 import subprocess
@@ -515,6 +516,16 @@ def test_a_wrong_password_is_a_sentence(
     assert ended.code == 2
     assert "access to it is denied" in ended.err
     assert "wr0ng-s3cret" not in ended.err
+
+
+def test_what_the_libraries_log_is_not_shown(
+    cli: Cli, s3: S3, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.bucket("silent")
+    assert cli("check", "s3://silent/a.csv").code == 2
+    for name in ("s3fs", "botocore.auth", "asyncssh.connection", "gcsfs.retry"):
+        logging.getLogger(name).error("https://bucket/key?X-Amz-Signature=s3cret")
+    assert "s3cret" not in capsys.readouterr().err
 
 
 def test_a_store_that_stalls_is_given_up(
