@@ -189,13 +189,14 @@ class _Lookup:
         self._rows = np.argsort(of_row, kind="stable")
         self.referrers = int(of_row.max(initial=-1)) + 1
         self._starts = np.searchsorted(of_row[self._rows], np.arange(self.referrers + 1))
-        self._cells = to_table(rows[[*_ASKED, "type", "identifier_key"]])
+        self._referrers = to_table(rows[[*_ASKED]]).combine_chunks()
+        self._invitees = to_table(rows[["type", "identifier_key"]]).combine_chunks()
         self.times: Counts = np.full(len(rows), _UNREAD, dtype=np.int64)
 
     def parts(self) -> Iterator[Part]:
         """Yield what names each referrer and campaign."""
         for first in self._starts[:-1]:
-            (one,) = self._cells.slice(self._rows[first], 1).select(_ASKED).to_pylist()
+            (one,) = self._referrers.slice(self._rows[first], 1).to_pylist()
             yield Part(**one, type="", invites=())
 
     def seen(self, place: int, answer: ReadBack | None) -> None:
@@ -205,7 +206,7 @@ class _Lookup:
         if answer is None:
             return
         rows = self._rows[self._starts[place] : self._starts[place + 1]]
-        cells = self._cells.select(("type", "identifier_key")).take(pa.array(rows)).to_pydict()
+        cells = self._invitees.take(pa.array(rows)).to_pydict()
         for row, kind, key in zip(rows, cells["type"], cells["identifier_key"], strict=True):
             times = times_listed(answer, kind, key)
             self.times[row] = times if times or not may_be_cut(answer) else _UNREAD

@@ -1,5 +1,6 @@
 """What is pruned and what never is; keys that move; invites that are looked for."""
 
+import errno
 import json
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from command_line import CommandLine
 from bulk_referrals.errors import LedgerError
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger, sqlite_file
 from bulk_referrals.model import RunState
+from bulk_referrals.pipeline.report_folders import ReportFolder
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 
 HEADER = "referrer_mobile,campaign_token,type,identifier,name,invited_on,referral_code"
@@ -279,6 +281,37 @@ def test_space_that_cannot_be_given_back_is_told_and_the_contacts_are_gone_all_t
     assert "disk is full" in ended.err
     assert record_of(run_id).pruned_at is not None
     assert cli("report", run_id).code == 2
+
+
+def test_a_report_that_could_not_be_removed_is_told_and_goes_the_next_time(
+    cli: CommandLine, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id = sent(cli, sandbox, 1)
+    aged(run_id)
+
+    def refused(_: ReportFolder) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ReportFolder, "remove", refused)
+        ended = cli("prune", "--older-than", "90d", "--yes")
+    assert ended.code == 1
+    assert f"reports/{run_id}: it was not removed" in ended.err
+    again = cli("prune", "--older-than", "90d", "--yes", "--json")
+    assert (again.code, again.result["runs"]) == (0, [])
+    assert again.result["folders"] == [f"reports/{run_id}"]
+    assert not Path("reports", run_id).exists()
+
+
+def test_what_was_looked_for_goes_where_it_stands_alone(
+    cli: CommandLine, sandbox: Sandbox
+) -> None:
+    run_id = sent(cli, sandbox, 1)
+    aged(run_id)
+    shutil.rmtree(Path("reports", run_id))
+    assert cli("verify", run_id).code == 0
+    assert cli("prune", "--older-than", "90d", "--yes", "--json").result["folders"]
+    assert list(Path("reports").iterdir()) == []
 
 
 # --- reports that are ours, and what is not
