@@ -61,11 +61,6 @@ class Plan:
     lanes: Positions
 
     @property
-    def request_count(self) -> int:
-        """How many requests there are, before any is split or retried."""
-        return len(self.requests) - 1
-
-    @property
     def lane_count(self) -> int:
         """How many lanes there are: referrers, where each request carries one."""
         return len(self.lanes) - 1
