@@ -40,7 +40,8 @@ class SharedTexts:
         """Return a column with the numbers of its texts in their place, new ones where new."""
         texts = column.texts.to_pylist()
         empty = [place for place, text in enumerate(texts) if text is None]
-        self.uses += len(column.codes) - int(np.isin(column.codes, empty).sum())
+        used = np.bincount(column.codes, minlength=len(texts))
+        self.uses += len(column.codes) - int(used[empty].sum())
         numbers = [None if text is None else str(self._number(text)) for text in texts]
         return Few(codes=column.codes, texts=pa.array(numbers, pa.string()))
 

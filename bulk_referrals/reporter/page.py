@@ -25,6 +25,20 @@ if TYPE_CHECKING:
 MOST_LINES: Final = 2_000
 
 _MOST_BARS: Final = 8
+# The outcome, and the columns of the sheet To fix.
+_SHOWN: Final = (
+    "",
+    "Status",
+    "File",
+    "Sheet",
+    "Row",
+    "Referrer",
+    "Invitee",
+    "Name",
+    "What is wrong",
+    "What to do",
+    "Code",
+)
 
 
 def write_page(
@@ -81,6 +95,8 @@ def _content(report: RunReport, summary: Summary, results: pa.Table) -> dict[str
         "columns": _columns(report, summary),
         "labels": {str(it): words(it, sending=report.sending).label for it in Outcome},
         "lines": lines,
+        "outcomes": list(dict.fromkeys(outcome for outcome, *_ in lines)),
+        "codes": sorted({code for *_, code in lines if code}, key=str.lower),
         "hidden": sum(summary.outcomes[it] for it in NEEDS_A_PERSON) - len(lines),
     }
 
@@ -156,13 +172,10 @@ def _columns(report: RunReport, summary: Summary) -> list[dict[str, Any]]:
     return columns
 
 
-def _lines(report: RunReport, summary: Summary, results: pa.Table) -> list[dict[str, Any]]:
-    """Return what needs a person, most pressing first, `MOST_LINES` at most."""
-    columns = to_fix_grid(report, summary, results, MOST_LINES).columns
-    named = {part.header.lower().replace(" ", "_"): part.values.to_pylist() for part in columns}
-    outcomes = columns[0].look.to_pylist()
-    keys = list(named)
-    return [
-        {"outcome": outcome, **dict(zip(keys, cells, strict=True))}
-        for outcome, *cells in zip(outcomes, *named.values(), strict=True)
-    ]
+def _lines(report: RunReport, summary: Summary, results: pa.Table) -> list[tuple[Any, ...]]:
+    """Return what needs a person, most pressing first, `MOST_LINES` at most: `_SHOWN` of each."""
+    grid = to_fix_grid(report, summary, results, MOST_LINES)
+    cells = {column.header: column.values for column in grid.columns}
+    shown = [grid.columns[0].look, *(cells[header] for header in _SHOWN[1:])]
+    columns = ([cell or "" for cell in values.to_pylist()] for values in shown)
+    return list(zip(*columns, strict=True))

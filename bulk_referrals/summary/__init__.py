@@ -3,6 +3,7 @@
 `sentences` holds the words, `figures` the counting.
 """
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -78,6 +79,12 @@ class Summary:
 def summarise(report: RunReport) -> Summary:
     """Return the figures, tables and sentences of a run; reads each column it needs once."""
     outcome_of = figures.kinds(report)
+    with ThreadPoolExecutor(1) as aside:  # half of the work; Arrow lets go of the interpreter
+        referrers = aside.submit(figures.referrers, report, outcome_of)
+        return _summary(report, outcome_of, referrers)
+
+
+def _summary(report: RunReport, outcome_of: figures.Ints, referrers: Future[pa.Table]) -> Summary:
     outcomes = figures.by_outcome(outcome_of)
     over_time, step_s = figures.over_time(report, outcome_of)
     imbalance = figures.imbalance(report, outcome_of)
@@ -100,7 +107,7 @@ def summarise(report: RunReport) -> Summary:
         over_time=over_time,
         step_s=step_s,
         needing=needing,
-        referrers=figures.referrers(report, outcome_of),
+        referrers=referrers.result(),
         warnings=warnings,
         to_fix=groups,
         corrects=figures.corrects(report),

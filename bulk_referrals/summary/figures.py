@@ -19,6 +19,8 @@ from bulk_referrals.weaving import flat
 _STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 _MOST_STEPS: Final = 40
 
+_KINDS: Final = len(Outcome) + 1  # with what is no outcome
+
 Ints = npt.NDArray[np.int64]
 
 
@@ -112,8 +114,12 @@ def kinds(report: RunReport) -> Ints:
 
 def by_outcome(outcome_of: Ints) -> dict[str, int]:
     """Return outcome -> lines, all eight, from positions in `Outcome`."""
-    counts = np.bincount(outcome_of[outcome_of >= 0], minlength=len(Outcome))
-    return {str(outcome): int(count) for outcome, count in zip(Outcome, counts, strict=True)}
+    return _named(np.bincount(outcome_of + 1, minlength=_KINDS))
+
+
+def _named(counts: Ints) -> dict[str, int]:
+    """Return outcome -> its count, from the counts of what is no outcome and of each outcome."""
+    return {str(it): int(count) for it, count in zip(Outcome, counts[1:], strict=True)}
 
 
 def most_frequent(values: pa.ChunkedArray) -> dict[str, int]:
@@ -151,13 +157,15 @@ def sources(report: RunReport, outcome_of: Ints) -> tuple[SourceFigures, ...]:
     lines = np.asarray(column(report.outcomes, "line"))
     first = np.ones(len(lines), dtype=bool)
     first[1:] = lines[1:] != lines[:-1]
-    rows = np.bincount(tables[first], minlength=len(report.tables))
+    known = len(report.tables)
+    rows = np.bincount(tables[first], minlength=known)
+    counts = np.bincount(tables * _KINDS + outcome_of + 1, minlength=known * _KINDS)
     return tuple(
         SourceFigures(
             path=report.sources[table.source].path,
             sheet=table.sheet,
             rows=int(rows[index]),
-            outcomes=by_outcome(outcome_of[tables == index]),
+            outcomes=_named(counts.reshape(known, _KINDS)[index]),
         )
         for index, table in enumerate(report.tables)
     )
