@@ -17,6 +17,7 @@ PROGRAMS = {
     "office": ("soffice", "libreoffice"),
     "browser": ("chromium", "chromium-browser", "google-chrome"),
     "postgres": ("initdb",),
+    "systemd": ("systemd-analyze",),
 }
 
 
