@@ -21,12 +21,14 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from bulk_referrals.api.following import Following
 from bulk_referrals.config import Settings, load_settings
 from bulk_referrals.ledger import RunRecord, open_ledger
 from bulk_referrals.loader import load
 from bulk_referrals.model import LoadOptions, Outcome, Rules, RunState
 from bulk_referrals.pipeline.planning import look_up, plan
 from bulk_referrals.pipeline.sitting import endpoint, send
+from bulk_referrals.policy import Pace
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 from bulk_referrals.validator import validate
 
@@ -128,12 +130,8 @@ def measured(
         ledger.begin(record)
         known = look_up(checked, ledger=ledger, organisation="bench", run_id="bench")
         planned = plan(checked, checked["outcome"].isna().to_numpy(dtype=bool), settings)
-        accepted = 0
-
-        def settled(tally: Any) -> None:  # noqa: ANN401 - a counter of outcomes
-            nonlocal accepted
-            accepted += tally[Outcome.ACCEPTED]
-
+        settled: dict[Outcome, int] = {}
+        watch = Following(progress=lambda progress: settled.update(progress.outcomes))
         with endpoint(settings, sandbox=False) as place:
             wall, cpu = time.perf_counter(), time.process_time()
             ended = asyncio.run(
@@ -145,15 +143,19 @@ def measured(
                     place=place,
                     settings=settings,
                     ledger=ledger,
-                    settled=settled,
-                    draining=lambda: None,
+                    pace=Pace(rate_per_min=settings.rate),
+                    watch=watch,
                 )
             )
             wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
         ledger.close()
         refused = sandbox.stats()["limited"]
         return Sent(
-            requests=ended.figures.sent, wall_s=wall, cpu_s=cpu, refused=refused, accepted=accepted
+            requests=ended.figures.sent,
+            wall_s=wall,
+            cpu_s=cpu,
+            refused=refused,
+            accepted=settled.get(Outcome.ACCEPTED, 0),
         )
 
 
