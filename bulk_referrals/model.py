@@ -140,6 +140,23 @@ class MobileFormat(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """What a command is to read, found and within reach (landing → loader).
+
+    Attributes:
+        paths: files and "-", as people know them: addresses among them.
+        fetched: address -> where its bytes lie.
+        etags: address -> what its store calls this content, where it does.
+        notices: sentences that the user should see.
+    """
+
+    paths: tuple[str, ...]
+    fetched: "dict[str, Path]" = field(default_factory=dict)
+    etags: dict[str, str] = field(default_factory=dict)
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """One file as it was read.
 

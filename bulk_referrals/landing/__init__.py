@@ -6,7 +6,7 @@ and leaves out what earlier runs have taken; `leaving` moves away what was taken
 """
 
 from bulk_referrals.landing.address import is_address
-from bulk_referrals.landing.arriving import Arrival, Taken, Wanted, arrive
+from bulk_referrals.landing.arriving import Taken, Wanted, arrive
 from bulk_referrals.landing.fetching import own_folder
 from bulk_referrals.landing.leaving import PutAway, put_away, require_beside
 from bulk_referrals.landing.settling import Clock
@@ -14,7 +14,6 @@ from bulk_referrals.landing.stores import Access, Stores
 
 __all__ = [
     "Access",
-    "Arrival",
     "Clock",
     "PutAway",
     "Stores",

@@ -12,6 +12,7 @@ from bulk_referrals.landing.address import Address, is_address, parse
 from bulk_referrals.landing.fetching import fetch
 from bulk_referrals.landing.settling import Clock, settle
 from bulk_referrals.landing.stores import Sign, Stores
+from bulk_referrals.model import Arrival
 
 _NAMED: Final = 3  # so many files are named one by one
 _STDIN: Final = "-"
@@ -51,23 +52,6 @@ class Wanted:
     taken: Taken | None = None
     passed_over: frozenset[str] = frozenset()
     allow_empty: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
-    """Files that can be read here.
-
-    Attributes:
-        paths: files and "-", as people know them: addresses among them.
-        fetched: address -> where its bytes lie.
-        etags: address -> what its store calls this content, where it does.
-        notices: sentences that the user should see.
-    """
-
-    paths: tuple[str, ...]
-    fetched: dict[str, Path] = field(default_factory=dict)
-    etags: dict[str, str] = field(default_factory=dict)
-    notices: tuple[str, ...] = ()
 
 
 def arrive(

@@ -163,7 +163,7 @@ def _run(
             if reason := unexpected(begun, settings, ledger):
                 return refused(begun, reason, settings, ledger)
             finished = sit(begun, settings, ledger, watch, is_new=True)
-            return moved_away(finished, ledger, settings, watch, sources.stores)
+            return sources.moved_away(finished, ledger)
 
 
 def resume(

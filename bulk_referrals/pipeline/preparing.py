@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from bulk_referrals.config import Settings
-from bulk_referrals.landing import Arrival
 from bulk_referrals.loader import load, load_list
-from bulk_referrals.model import Loaded, LoadOptions, Rules, SourceTable
+from bulk_referrals.model import Arrival, Loaded, LoadOptions, Rules, SourceTable
 from bulk_referrals.pipeline.ahead import import_ahead
 from bulk_referrals.pipeline.arriving import twins, with_etags
 

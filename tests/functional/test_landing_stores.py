@@ -410,7 +410,7 @@ def test_a_check_a_dry_run_and_the_sandbox_move_nothing(cli: Cli, drop: Drop) ->
     finally:
         del os.environ["BULK_REFERRALS_AFTERWARDS"]
     assert (ended.code, drop.names()) == (0, ["a.csv", "b.pdf"])
-    assert "The sandbox is for trying: no file was moved." in ended.err
+    assert "The sandbox is for trying: no file is moved." in ended.err
 
 
 def test_a_file_that_was_replaced_meanwhile_is_not_moved(
