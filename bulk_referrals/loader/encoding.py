@@ -16,7 +16,6 @@ import numpy as np
 import pyarrow as pa
 
 from bulk_referrals.errors import InputError, UsageError
-from bulk_referrals.loader import plausible
 from bulk_referrals.loader.grid import Positions
 
 _BOMS: Final = (
@@ -130,6 +129,8 @@ def _utf16_without_mark(head: bytes) -> str:
 
 def _guess(path: str, content: bytes) -> str:
     """Return the one encoding in which the text makes sense."""
+    from bulk_referrals.loader import plausible  # noqa: PLC0415 - rarely needed
+
     raw = np.frombuffer(content, dtype=np.uint8)
     high = np.flatnonzero(raw >= 0x80)  # noqa: PLR2004 - the first byte that is not ASCII
     everywhere = bytes(np.flatnonzero(np.bincount(raw[high], minlength=256)).astype(np.uint8))

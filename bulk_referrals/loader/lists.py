@@ -10,7 +10,6 @@ from bulk_referrals.loader import encoding, files
 from bulk_referrals.loader.files import Kind
 from bulk_referrals.loader.tables import limits
 from bulk_referrals.model import LoadOptions
-from bulk_referrals.workbooks.isolated import read_workbook
 
 # Seven digits, if perhaps apart, or an at sign (also full-width): the rest is headings and names.
 _COULD_BE_CONTACT: Final = r"(\p{Nd}[^\p{Nd}]{0,2}){7}|[@\x{FF20}]"
@@ -39,6 +38,10 @@ def load_list(path: str, options: LoadOptions) -> pa.ChunkedArray:
         cells = pc.list_flatten(pc.split_pattern_regex(whole, r"[\r\n,;\t|]+")).cast(pa.string())
         columns = [pc.utf8_trim(cells, ' "')]
     else:
+        from bulk_referrals.workbooks.isolated import (  # noqa: PLC0415 - start-up time
+            read_workbook,
+        )
+
         sheets = read_workbook(path, content.content, (), limits(options))
         columns = [chunk for s in sheets for c in s.cells.columns for chunk in c.chunks]
     every = pa.chunked_array(columns, pa.string())

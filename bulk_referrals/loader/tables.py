@@ -17,7 +17,6 @@ from bulk_referrals.loader import headers, text
 from bulk_referrals.loader.files import Content, Kind
 from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS, Flaw, Grid, Positions, find_header
 from bulk_referrals.model import LoadOptions
-from bulk_referrals.workbooks.isolated import number_kinds, read_workbook
 from bulk_referrals.workbooks.sheets import Layout, Limits, Mark, Raw, SheetCells
 
 # What a person could be reached by; a line of cells mistaken for a header may hold it.
@@ -75,6 +74,8 @@ def grids(
 def _workbook(
     content: Content, options: LoadOptions, columns: Mapping[str, str]
 ) -> tuple[list[Grid], list[str]]:
+    from bulk_referrals.workbooks.isolated import read_workbook  # noqa: PLC0415 - start-up time
+
     sheets = read_workbook(content.path, content.content, options.sheets, limits(options))
     shown = [sheet for sheet in sheets if sheet.visible or options.sheets]
     hidden = [sheet.name for sheet in sheets if not sheet.visible and not options.sheets]
@@ -177,6 +178,8 @@ def _unreadable(
 
 def _judged(content: Content, limits: Limits, grid: Grid) -> Grid:
     """Refuse what the text alone cannot tell: numbers that were rounded, dates among codes."""
+    from bulk_referrals.workbooks.isolated import number_kinds  # noqa: PLC0415 - start-up time
+
     flaws = list(grid.flaws)
     asked = [
         (index, doubt)

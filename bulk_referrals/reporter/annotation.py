@@ -18,10 +18,10 @@ from bulk_referrals.reporter.lines import lines_needing
 from bulk_referrals.reporter.palette import TINT
 from bulk_referrals.summary import Summary
 from bulk_referrals.wayback import ROW_KEY
-from bulk_referrals.workbooks.isolated import annotate_workbook
 from bulk_referrals.workbooks.sheets import Limits
 
-MOST_ROWS: Final = 50_000  # openpyxl needs a second for two thousand or so
+# Where all of them must go through openpyxl, it needs a second for two thousand or so.
+MOST_ROWS: Final = 50_000
 _MOST_BYTES: Final = 32 << 20
 _LIMITS: Final = Limits(memory_bytes=2 << 30, time_s=90.0)
 _SUFFIXES: Final = (".xlsx", ".xlsm")
@@ -84,6 +84,10 @@ def _annotated(report: RunReport, summary: Summary, source: Source, tables: list
         "heading": ROW_KEY,
         "sheets": [_sheet(report, summary, index) for index in tables],
     }
+    from bulk_referrals.workbooks.isolated import (  # noqa: PLC0415 - start-up time
+        annotate_workbook,
+    )
+
     return annotate_workbook(source.path, content, asked, _LIMITS)
 
 

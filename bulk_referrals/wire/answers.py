@@ -54,7 +54,8 @@ Lone = BeforeValidator(_as_object)
 
 
 class _Read(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    # A check reads no answer, so it need not wait until this is ready to.
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class _Status(_Read):
