@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 _SCHEMES: Final = ("postgresql", "postgres")
 _START: Final = re.compile(r"postgres(?:ql)?:/", re.IGNORECASE)
@@ -62,8 +62,8 @@ class DatabaseUrl:
             for name, value in parse_qsl(parts.query, keep_blank_values=True)
             if name not in _SECRET_PARAMETERS
         ]
-        query = urlencode(asked, quote_via=quote)
-        return urlunsplit(parts._replace(netloc=f"{user}{at}{place}", query=query))
+        query = f"?{urlencode(asked, quote_via=quote)}" if asked else ""
+        return f"{parts.scheme}://{user}{at}{place}{parts.path}{query}"
 
 
 def path_or_url(place: object) -> object:

@@ -30,6 +30,9 @@ class SharedBeats:
     Args:
         rate: what deals them out; asked in a thread of its own, one call at a time.
         pace: how far apart ours lie, and until when the platform asked for quiet.
+
+    Attributes:
+        opens_at: loop seconds before which no further slice is taken.
     """
 
     def __init__(self, rate: RateSource, pace: Pace) -> None:
@@ -40,8 +43,8 @@ class SharedBeats:
         self._one_call = asyncio.Lock()
         self.opens_at = float("-inf")
 
-    async def next(self) -> float:
-        """Return the loop seconds of a beat that is the caller's alone.
+    async def next(self) -> float | None:
+        """Return the loop seconds of a beat that is the caller's alone; None before `opens_at`.
 
         Raises:
             LedgerError: none can be had.
@@ -52,6 +55,8 @@ class SharedBeats:
                 while self._beats and not self.is_good(self._beats[0]):
                     self._beats.popleft()
                 if not self._beats:
+                    if asyncio.get_running_loop().time() < self.opens_at:
+                        return None
                     await self._take_slice()
                 return self._beats.popleft()
         finally:
@@ -59,9 +64,8 @@ class SharedBeats:
 
     def is_good(self, beat: float) -> bool:
         """Tell whether a request may leave on this beat now, or on it later."""
-        interval_s = self._pace.interval_s()
         late_s = asyncio.get_running_loop().time() - beat
-        return late_s <= max(_LATEST_S, interval_s) and beat >= self._pace.held_until
+        return late_s <= _LATEST_S and beat >= self._pace.held_until
 
     async def charge(self) -> None:
         """Take a beat for a request that leaves outside the line."""

@@ -37,9 +37,7 @@ class Throttle:
         """
         if self._shared:
             return await self._shared_turn(self._shared)
-        async with (
-            self._gate
-        ):  # each beat is taken when the last one has left
+        async with self._gate:  # each beat is taken when the last one has left
             now = asyncio.get_running_loop().time
             beat = now() + self.pace.take(now())
             while not self._stopped.is_set():
@@ -55,10 +53,9 @@ class Throttle:
         """Wait for a beat that is ours, and let those go by that have passed meanwhile."""
         now = asyncio.get_running_loop().time
         while not self._stopped.is_set():
-            if (wait_s := shared.opens_at - now()) > 0:
-                await self._wait(wait_s)
+            if (beat := await shared.next()) is None:
+                await self._wait(max(shared.opens_at - now(), 0.0))
                 continue
-            beat = await shared.next()
             while not self._stopped.is_set() and (wait_s := beat - now()) > 0:
                 await self._wait(wait_s)
             if shared.is_good(beat):

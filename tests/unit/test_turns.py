@@ -7,7 +7,7 @@ import pytest
 from exchange_factory import part_of, seen
 
 from bulk_referrals.exchange import Part, ReadBack
-from bulk_referrals.ledger import InviteState, LineResult
+from bulk_referrals.ledger import InviteState, LineResult, Withheld
 from bulk_referrals.model import Outcome
 from bulk_referrals.policy import Effect, Finding, Judgement, Verdict
 from bulk_referrals.sender.turns import (
@@ -17,6 +17,7 @@ from bulk_referrals.sender.turns import (
     after_answer,
     after_look,
     after_loss,
+    after_withheld,
     halves,
 )
 from bulk_referrals.wire import read_back
@@ -268,3 +269,41 @@ def test_one_or_none_cannot_be_halved() -> None:
     single = sent(part_of(1))
     assert halves(single) == (single,)
     assert halves(sent()) == ()
+
+
+# --- what the ledger keeps from leaving
+
+
+def withheld(turn: Turn, **why: Withheld) -> Step:
+    return after_withheld(turn, {key(int(n[1:])): why[n] for n in why}, key=key, now=NOW)
+
+
+def test_what_another_run_had_accepted_is_already_sent() -> None:
+    step = withheld(sent(part_of(1), attempts=0), _0=Withheld.ACCEPTED)
+    (line,) = step.lines
+    assert (line.outcome, line.code, line.key) == (Outcome.ALREADY_SENT, "already-sent", None)
+    assert step.turns == ()
+
+
+def test_what_a_dead_run_left_in_doubt_is_read_back_before_it_is_sent() -> None:
+    (turn,) = withheld(sent(part_of(1), attempts=0), _0=Withheld.DOUBTFUL).turns
+    assert (turn.lost_at, turn.doubted, turn.attempts) == (NOW, True, 0)
+
+
+def test_what_another_run_has_under_way_waits_and_is_asked_for_again() -> None:
+    fresh, doubted = Turn(parts=(part_of(1),)), Turn(parts=(part_of(1),), doubted=True)
+    (turn,) = withheld(fresh, _0=Withheld.BUSY).turns
+    assert turn.due > NOW
+    assert turn.lost_at is None
+    (turn,) = withheld(doubted, _0=Withheld.BUSY).turns
+    assert turn.due > NOW
+    assert turn.lost_at is not None, "looked for again before it is sent"
+
+
+def test_the_rest_of_a_request_leaves_without_what_is_withheld() -> None:
+    turn = Turn(parts=(part_of(4),))
+    step = withheld(turn, _1=Withheld.ACCEPTED, _2=Withheld.BUSY, _3=Withheld.DOUBTFUL)
+    assert [line.line for line in step.lines] == [1]
+    assert sorted(lines_of(each)[0] for each in step.turns) == [0, 2, 3]
+    (rest,) = (each for each in step.turns if lines_of(each) == [0])
+    assert (rest.due, rest.lost_at) == (0.0, None)
