@@ -14,6 +14,8 @@ LOGGER.addHandler(logging.NullHandler())
 
 # The run that events are about, once it is known.
 RUN_ID: Final[ContextVar[str]] = ContextVar("run_id", default="-")
+# Whose log they belong to: runs may go side by side in one process.
+LISTENER: Final[ContextVar[object]] = ContextVar("listener", default=None)
 
 Figure = str | int | float | bool | dict[str, int] | dict[str, str] | list[str] | None
 
@@ -43,4 +45,5 @@ def happened(event: Event, *, level: int = logging.INFO, **figures: Figure) -> N
         level: of `logging`.
         figures: name -> what is to be known of it; paths and our own sentences, but no contact.
     """
-    LOGGER.log(level, event.value, extra={"figures": figures, "run_id": RUN_ID.get()})
+    about = {"figures": figures, "run_id": RUN_ID.get(), "listener": LISTENER.get()}
+    LOGGER.log(level, event.value, extra=about)

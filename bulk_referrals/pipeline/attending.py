@@ -130,6 +130,7 @@ def _ended(ending: Ending, event: Event) -> None:
             "sent": ending.requests.sent,
             "retried": ending.requests.retried,
             "read_back": ending.requests.read_back,
+            "looked_up": ending.requests.looked_up,
         },
         throttled_s=round(ending.requests.throttled_s, 3),
         duration_s=round(ending.duration_s, 3),

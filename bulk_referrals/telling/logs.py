@@ -13,13 +13,14 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from logging.handlers import WatchedFileHandler
 from pathlib import Path
+from threading import Lock
 from typing import IO, Any, Final, Literal
 
 from pythonjsonlogger.core import LogData
 from pythonjsonlogger.json import JsonFormatter
 
 from bulk_referrals.errors import UsageError
-from bulk_referrals.events import LOGGER
+from bulk_referrals.events import LISTENER, LOGGER
 from bulk_referrals.telling.masking import masked
 
 STDERR: Final = "-"
@@ -30,7 +31,7 @@ _AS_THEY_ARE: Final = frozenset({"timestamp", "run_id", "level", "event"})
 
 @contextmanager
 def log_to(place: Path, form: Literal["plain", "json"]) -> Iterator[list[str]]:
-    """Write the events of a run, until the context ends.
+    """Write the events of what runs in this context, and in no other, until it ends.
 
     Args:
         place: the file, appended to, made (0600) where missing; "-" is standard error.
@@ -49,15 +50,36 @@ def log_to(place: Path, form: Literal["plain", "json"]) -> Iterator[list[str]]:
         message = f"{place}: the log cannot be written ({error.strerror}). Check --log-file."
         raise UsageError(message) from error
     handler.setFormatter(_Json(json_ensure_ascii=False) if form == "json" else _Plain())
-    level = LOGGER.level
-    LOGGER.setLevel(logging.INFO)
-    LOGGER.addHandler(handler)
+    handler.addFilter(lambda record: getattr(record, "listener", None) is handler)
+    token = LISTENER.set(handler)
     try:
-        yield lost
+        with _listening(handler):
+            yield lost
     finally:
-        LOGGER.removeHandler(handler)
-        LOGGER.setLevel(level)
+        LISTENER.reset(token)
         handler.close()
+
+
+_LOCK: Final = Lock()
+# The level that our logger had before the first of the logs that are open; runs in threads of one
+# process may open several.
+_LEVEL_BEFORE: Final[list[int]] = []
+
+
+@contextmanager
+def _listening(handler: logging.Handler) -> Iterator[None]:
+    with _LOCK:
+        _LEVEL_BEFORE.append(_LEVEL_BEFORE[0] if _LEVEL_BEFORE else LOGGER.level)
+        LOGGER.setLevel(logging.INFO)
+        LOGGER.addHandler(handler)
+    try:
+        yield
+    finally:
+        with _LOCK:
+            LOGGER.removeHandler(handler)
+            before = _LEVEL_BEFORE.pop()
+            if not _LEVEL_BEFORE:
+                LOGGER.setLevel(before)
 
 
 class _File(WatchedFileHandler):

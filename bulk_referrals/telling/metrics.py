@@ -57,7 +57,8 @@ def _registry(ending: Ending, kept: dict[str, float]) -> CollectorRegistry:
     gauge("last_run_rows", "Invites asked for, by what became of them.", "outcome", **outcomes)
     gauge("last_run_source_rows", "Rows read from the sources.", own=ending.source_rows)
     gauge("last_run_requests", "Requests made to the platform.", "kind", sent=requests.sent,
-          retried=requests.retried, read_back=requests.read_back)  # fmt: skip
+          retried=requests.retried, read_back=requests.read_back,
+          looked_up=requests.looked_up)  # fmt: skip
     gauge("last_run_throttled_seconds", "Waited for the rate.", own=requests.throttled_s)
     gauge("last_run_duration_seconds", "From its start to its end.", own=ending.duration_s)
     gauge("last_run_exit_code", "0 all well, 1 rows need a person, 2 nothing was begun, 3 stopped "

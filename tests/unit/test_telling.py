@@ -6,9 +6,11 @@ import os
 import stat
 import sys
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -124,6 +126,26 @@ def test_after_a_log_nobody_listens_any_more(tmp_path: Path) -> None:
     with log_to(tmp_path / "run.log", "plain"):
         assert len(LOGGER.handlers) == len(before[0]) + 1
     assert (LOGGER.handlers, LOGGER.level) == before
+
+
+def test_runs_side_by_side_keep_their_logs_apart(tmp_path: Path) -> None:
+    both_open, one_closed = Barrier(2, timeout=60), Barrier(2, timeout=60)
+
+    def one_run(number: int) -> list[int]:
+        path = tmp_path / f"{number}.log"
+        with log_to(path, "json"):
+            both_open.wait()
+            happened(Event.SENDING, rows=number)
+            if number:
+                one_closed.wait()
+                happened(Event.SENDING, rows=number + 10)  # the other log is closed by now
+        if not number:
+            one_closed.wait()
+        return [each["rows"] for each in lines(path)]
+
+    with ThreadPoolExecutor(2) as pool:
+        assert list(pool.map(one_run, (0, 1))) == [[0], [1, 11]]
+    assert LOGGER.level == logging.NOTSET
 
 
 def test_a_log_may_be_standard_error(capsys: pytest.CaptureFixture[str]) -> None:
