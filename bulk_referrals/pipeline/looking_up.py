@@ -171,11 +171,8 @@ class _Asking:
         notice: Callable[[str], None],
     ) -> None:
         cells = to_table(checked[list(_ASKED)]).take(pa.array(lines))
-        pairs = pd.MultiIndex.from_arrays(
-            [cells["campaign_token"].to_pandas(), cells["referrer_key"].to_pandas()]
-        )
         self.lines = lines
-        self.of_line, _ = pairs.factorize()  # line -> whom to ask, in the order of the lines
+        self.of_line = _numbered(cells["campaign_token"], cells["referrer_key"])
         _, first = np.unique(self.of_line, return_index=True)
         self._cells = cells.take(pa.array(first))
         self._ledger, self._notice = ledger, notice
@@ -243,6 +240,16 @@ class _Asking:
         except LedgerError as error:
             self.trouble = self.trouble or error
             raise
+
+
+def _numbered(tokens: pa.ChunkedArray, referrers: pa.ChunkedArray) -> Positions:
+    """Return for each line whom to ask, counted from 0 in the order of the lines."""
+    one, other = (
+        cells.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
+        for cells in (tokens, referrers)
+    )
+    numbers: Positions = pd.factorize(one * (other.max() + 1) + other)[0].astype(np.int64)
+    return numbers
 
 
 def _codes(number: int) -> str:

@@ -222,6 +222,26 @@ def test_a_limit_bounds_what_is_asked_and_resume_asks_for_the_rest(
     assert all(codes_on(sandbox))
 
 
+def test_a_resumed_run_finds_its_credentials_in_its_file_and_profile_again(
+    cli: Cli, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ENVIRONMENT:
+        monkeypatch.delenv(name)
+    config = tmp_path / "settings.toml"
+    config.write_text(
+        "lookup_codes = true\nlimit = 1\n[profiles.prod]\n"
+        f'host = "{sandbox.url}"\nusername = "store123"\npassword = "Pass123"\n',
+        encoding="utf-8",
+    )
+    config.chmod(0o600)
+    file = table(line(1), line(2, of="000002"))
+    code, *_ = cli("run", file, "--yes", "--config", "settings.toml", "--profile", "prod")
+    assert code == 3
+    code, manifest, said = cli("resume", "--yes", "--limit", "9")
+    assert (code, outcomes(manifest)) == (0, {"accepted": 2}), said
+    assert b"Pass123" not in Path(".bulk_referrals/ledger.sqlite3").read_bytes()
+
+
 def test_questions_count_in_the_rate(cli: Cli) -> None:
     with Sandbox(SandboxOptions(rate_per_min=600, window_s=1.0)) as sandbox:
         file = table(*(line(n, of=f"00{n:04d}") for n in range(1, 13)))
