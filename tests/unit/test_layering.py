@@ -158,7 +158,12 @@ def test_a_profile_that_is_no_table_is_said(tmp_path: Path, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [f'[profiles.prod]\npassword = "{SECRET}"\n', f'proxy = "http://me:{SECRET}@p:1"\n']
+    "text",
+    [
+        f'[profiles.prod]\npassword = "{SECRET}"\n',
+        f'proxy = "http://me:{SECRET}@p:1"\n',
+        f'[profiles.prod]\nledger = "postgresql://me:{SECRET}@db/bulk"\n',
+    ],
 )
 def test_credentials_anywhere_in_a_file_make_it_its_owners_alone(
     tmp_path: Path, text: str
