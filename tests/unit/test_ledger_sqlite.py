@@ -14,7 +14,7 @@ import pyarrow as pa
 import pytest
 from filelock import FileLock
 
-from bulk_referrals.errors import LedgerError
+from bulk_referrals.errors import LedgerBusyError, LedgerError
 from bulk_referrals.ledger import (
     Intent,
     InviteState,
@@ -194,6 +194,33 @@ def test_a_ledger_that_is_locked_for_good_says_so_and_nothing_is_done(
             ledger.begin(run_of("run-2"))
         other.execute("ROLLBACK")
         assert [run.run_id for run in ledger.runs()] == ["run-1"]
+
+
+def test_a_ledger_that_somebody_is_reading_is_said_not_to_be_compact(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    monkeypatch.setattr(sqlite_file, "_BUSY_TIMEOUT_S", 0.01)
+    with opened(path) as ledger, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        ledger.begin(run_of())
+        reader.execute("BEGIN")
+        reader.execute("SELECT * FROM runs").fetchall()
+        ledger.forget(run_of())
+        with pytest.raises(LedgerBusyError, match="prune again"):
+            ledger.compact()
+        reader.execute("ROLLBACK")
+        assert ledger.compact() >= 0
+    assert not path.with_name(f"{path.name}-wal").exists()
+
+
+def test_a_compacted_ledger_is_smaller_and_says_by_how_much(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite3"
+    noise = pa.table({"noise": [os.urandom(1_000) for _ in range(1_000)]})
+    with opened(path) as ledger:
+        ledger.begin(run_of(), {"checked": noise})
+        ledger.forget(run_of())
+        assert ledger.compact() > 900_000
+    assert path.stat().st_size < 100_000
 
 
 def test_no_contact_stands_outside_the_frames(tmp_path: Path) -> None:
