@@ -36,8 +36,9 @@ def _leave(code: str | int | None) -> NoReturn:
     if isinstance(code, str):
         sys.exit(code)
     try:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:  # so it is where the caller has closed it
+                stream.flush()
     except OSError:  # nobody reads on: what Python does then, and the code that it ends with
         sys.exit(code)
     os._exit(code or 0)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import IO, Any, Final
 
+from bulk_referrals.workbooks import marks
 from bulk_referrals.workbooks.shortened import UnusualError, lengthen, shorten
 
 _COMMENT_WIDTH: Final = 340  # pixels
@@ -39,7 +40,7 @@ def annotate(content: bytes, asked: Mapping[str, Any], rows: IO[bytes]) -> dict[
     try:
         short = shorten(content, touched)
         rows.write(lengthen(_marked(short.content, asked, short.widths), short.rows))
-    except UnusualError:
+    except (UnusualError, *marks.FOREIGN):
         rows.write(_marked(content, asked, {}))
     return {"notes": sum(len(sheet["notes"]) for sheet in asked["sheets"])}
 

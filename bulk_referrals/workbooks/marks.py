@@ -39,7 +39,8 @@ _RELATION: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relat
 _STRINGS: Final = (
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships/sharedStrings"
 )
-_FOREIGN: Final = (zipfile.BadZipFile, KeyError, ET.ParseError, OSError, EOFError, RuntimeError)
+# What archives and XML of others can raise.
+FOREIGN: Final = (zipfile.BadZipFile, KeyError, ET.ParseError, OSError, EOFError, RuntimeError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,7 @@ def seen(content: bytes) -> Seen:
             if "content.xml" in archive.namelist():
                 return _ods(archive)
             return {name: _sheet(archive, part) for name, part in parts(archive)}
-    except _FOREIGN:
+    except FOREIGN:
         return {}
 
 
@@ -79,7 +80,7 @@ def extent(content: bytes) -> str:
                 if (row + 1) * (column + 1) > widest:
                     widest = (row + 1) * (column + 1)
                     told = f"cells up to row {row + 1} and column {column + 1} on '{name[:31]}'"
-    except _FOREIGN:
+    except FOREIGN:
         return told
     return told
 

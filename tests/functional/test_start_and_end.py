@@ -74,6 +74,14 @@ def test_a_reader_that_has_gone_is_no_success(rows: str) -> None:
     assert reading.wait(120) != 0
 
 
+def test_closed_streams_are_no_fault(rows: str) -> None:
+    command = 'exec "$@" >&- 2>&-'
+    done = subprocess.run(
+        ["sh", "-c", command, "sh", *COMMAND, "check", rows, "--quiet"], check=False
+    )
+    assert done.returncode == 0
+
+
 def test_a_check_imports_no_client_no_database_and_no_reader_of_workbooks(rows: str) -> None:
     script = (
         "import sys\nfrom bulk_referrals.cli import main\n"
