@@ -20,6 +20,8 @@ Args = TypeVarTuple("Args")
 _SLICE_S: Final = 0.5
 # How long before the last beat of a slice the next one is asked for.
 _LEAD_S: Final = 0.1
+# Several processes and wires jitter more than one: a little wider apart than the pace has it.
+_WIDER: Final = 1.01
 # A request that leaves later after its beat takes another: a stall is not to end in a burst.
 _LATEST_S: Final = 0.05
 
@@ -70,15 +72,18 @@ class SharedBeats:
     async def charge(self) -> None:
         """Take a beat for a request that leaves outside the line."""
         async with self._one_call:
-            await _in_thread(self._rate.take, 1, self._pace.interval_s())
+            await _in_thread(self._rate.take, 1, self._interval_s())
 
     async def hold(self, wait_s: float) -> None:
         """Let nobody's beats that are not taken yet fall within the next so many seconds."""
         async with self._one_call:
             await _in_thread(self._rate.hold, wait_s)
 
+    def _interval_s(self) -> float:
+        return self._pace.interval_s() * _WIDER
+
     async def _take_slice(self) -> None:
-        interval_s = self._pace.interval_s()
+        interval_s = self._interval_s()
         count = max(1, min(self._waiting, int(_SLICE_S / interval_s)))
         wait_s = await _in_thread(self._rate.take, count, interval_s)
         # Counted from when the answer came: a slow answer makes us late, never early.

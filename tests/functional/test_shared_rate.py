@@ -14,8 +14,8 @@ from bulk_referrals.sandbox import Sandbox, SandboxOptions
 
 pytestmark = pytest.mark.postgres
 
-RATE_PER_MIN = 1200
-WINDOW_S = 10.0
+RATE_PER_MIN = 600
+WINDOW_S = 20.0
 MOST = int(RATE_PER_MIN * WINDOW_S / 60)
 
 
@@ -28,11 +28,11 @@ def test_four_runs_that_come_and_go_never_exceed_the_one_rate_together(
         Fleet(folder=tmp_path, platform=platform, ledger=postgres.database().secret,
               rate=f"{RATE_PER_MIN}/min") as fleet,
     ):  # fmt: skip
-        doomed, other = fleet.begin(200), fleet.begin(90)
+        doomed, other = fleet.begin(200), fleet.begin(80)
         fleet.wait_until(lambda: len(fleet.sent(doomed)) >= 10 and len(fleet.sent(other)) >= 10)
-        fleet.begin(90)
+        fleet.begin(80)
         fleet.workers[doomed].kill()
-        fleet.begin(90)
+        fleet.begin(80)
         assert fleet.wait() == [-9, 0, 0, 0]
         moments, stats = fleet.sent(), platform.stats()
     assert stats["limited"] == 0

@@ -9,9 +9,10 @@ from virtual_time import VirtualLoop, now, run
 
 from bulk_referrals.errors import LedgerError
 from bulk_referrals.policy import Pace
+from bulk_referrals.sender.sharing import _WIDER
 from bulk_referrals.sender.throttle import Throttle
 
-INTERVAL_S = Pace(rate_per_min=300).interval_s()
+INTERVAL_S = Pace(rate_per_min=300).interval_s() * _WIDER
 
 
 @dataclass(kw_only=True)
