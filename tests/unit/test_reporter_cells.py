@@ -165,6 +165,14 @@ def test_any_text_is_read_back_whether_it_is_shared_or_not(
     assert by_the_standard(path) == expected(grid)
 
 
+def test_every_cell_says_where_it_stands_however_long_its_rows_number_is(tmp_path: Path) -> None:
+    values = [None if row % 7 == 0 else f"text {row % 5}" for row in range(1_200)]
+    grid = grid_of(values, [row % 3 or None for row in range(1_200)], [TEXT, FAULT] * 600)
+    path = write(grid, tmp_path / "a.xlsx")
+    assert by_the_standard(path) == expected(grid)
+    assert by_openpyxl(path) == expected(grid)
+
+
 def test_what_a_sheet_cannot_hold_goes_on_to_further_sheets(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
