@@ -10,7 +10,7 @@ import sys
 from typing import NoReturn
 
 # What imports and frames make is not garbage: to look for it so often took a tenth of a run.
-_OBJECTS_BETWEEN_COLLECTIONS = 200_000
+_OBJECTS_BETWEEN_COLLECTIONS = 400_000
 
 
 def main() -> NoReturn:
