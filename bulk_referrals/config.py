@@ -180,7 +180,8 @@ class Settings(BaseSettings):
         examples=[{"country_codes": ["91"]}],
     )
     lookup_codes: bool = Field(
-        False, description="Ask the platform for the referral codes that rows do not have."
+        default=False,
+        description="Ask the platform for the referral codes that rows do not have.",
     )
     suppress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
         (), description="Files of contacts that are never invited."

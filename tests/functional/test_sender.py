@@ -23,7 +23,7 @@ from virtual_time import TimedJournal, now, run
 from bulk_referrals.client import Auth, BasicAuth, Client, OAuth
 from bulk_referrals.errors import LedgerError, UsageError
 from bulk_referrals.exchange import Lane, Part
-from bulk_referrals.ledger import Entry, InviteState, RunRecord
+from bulk_referrals.ledger import Entry, InviteState, RunRecord, Withheld
 from bulk_referrals.ledger.sqlite import SqliteLedger
 from bulk_referrals.model import Outcome, RunState
 from bulk_referrals.policy import Pace
@@ -785,12 +785,12 @@ class FailingLedger(SqliteLedger):
         super().__init__(path)
         self.left = at
 
-    def write(self, run_id: str, entries: Sequence[Entry]) -> None:
+    def write(self, run_id: str, entries: Sequence[Entry]) -> dict[bytes, Withheld]:
         self.left -= 1
         if self.left <= 0:
             full = "the disk is full"
             raise LedgerError(full)
-        super().write(run_id, entries)
+        return super().write(run_id, entries)
 
 
 @pytest.mark.parametrize("at", range(1, 14))
