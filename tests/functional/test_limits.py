@@ -49,7 +49,7 @@ def test_memory_comes_from_the_environment_and_a_flag_wins(
     assert ended(monkeypatch, "a.csv") == 2
     assert "a.csv: it is larger than 0.125 GiB. Split it" in capsys.readouterr().err
     assert ended(monkeypatch, "a.csv", "--max-memory", "1 MB") == 2
-    assert "max_memory: Input should be greater than or equal to" in capsys.readouterr().err
+    assert "max_memory: it should be greater than or equal to" in capsys.readouterr().err
     assert ended(monkeypatch, "a.csv", "--max-memory", "much") == 2
     assert "max_memory: write a size as 4GiB or 512MiB." in capsys.readouterr().err
 
