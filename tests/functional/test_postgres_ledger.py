@@ -6,6 +6,7 @@ Every ledger here has connections of its own, as processes on several hosts woul
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -28,7 +29,7 @@ from bulk_referrals.ledger import (
     Withheld,
     open_ledger,
 )
-from bulk_referrals.ledger.postgres import lease
+from bulk_referrals.ledger.postgres import lease, session
 from bulk_referrals.model import Outcome, RunState
 
 pytestmark = pytest.mark.postgres
@@ -342,6 +343,26 @@ def test_a_ledger_goes_on_when_its_server_comes_back() -> None:
             server.start()
             assert written.result(timeout=60) == {}
             assert states(ledger) == {1: IN_FLIGHT}
+        ledger.close()
+
+
+def test_a_database_that_stays_away_is_waited_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session, "_PERSISTENCE_S", 0.5)
+    with Server() as server:
+        ledger = open_ledger(server.database())
+        with ledger.lock("run-1", wait_s=0):
+            ledger.begin(record("run-1"))
+            server.kill()
+            waited: list[float] = []
+            for _ in range(2):
+                began = time.monotonic()
+                with pytest.raises(LedgerError, match="the ledger cannot be used"):
+                    ledger.write("run-1", [intent(1)])
+                waited.append(time.monotonic() - began)
+            assert waited[0] >= 0.5
+            assert waited[1] < waited[0]
+            server.start()
+            assert ledger.write("run-1", [intent(1)]) == {}
         ledger.close()
 
 

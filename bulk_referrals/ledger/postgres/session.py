@@ -56,6 +56,7 @@ class Session:
         self._db: Connection | None = None
         self._turn = RLock()
         self._greeted = False
+        self._persistence_s = _PERSISTENCE_S
 
     def read(self, work: Work[T]) -> T:
         """Do what changes nothing, or what may be done twice; again where the connection is lost.
@@ -112,27 +113,33 @@ class Session:
                 self._db = None
 
     def _persistently(self, attempt: Work[T], undone: Callable[[], None] = lambda: None) -> T:
-        deadline = time.monotonic() + _PERSISTENCE_S
         clashes = losses = 0
         with self._turn:
+            deadline = time.monotonic() + self._persistence_s
             while True:
                 try:
-                    return attempt(self._connected())
+                    result = attempt(self._connected())
                 except psycopg.Error as error:
                     if _is_clash(error) and clashes < _MOST_CLASHES:
                         clashes += 1
                         undone()
                         continue
-                    if not self._is_lost(error) or time.monotonic() >= deadline:
+                    if not self._is_lost(error):
+                        raise self._translated(error) from error
+                    if time.monotonic() >= deadline:
+                        self._persistence_s = 0.0  # it is down: what ends the run asks but once
                         raise self._translated(error) from error
                     losses += 1
                     self.close()
-                    time.sleep(min(0.05 * 2.0**losses, _LONGEST_WAIT_S) * (0.5 + random() / 2))  # noqa: S311 - spreads them out
+                    _pause(losses)
+                else:
+                    self._persistence_s = _PERSISTENCE_S
+                    return result
 
     def _connected(self) -> Connection:
         if self._db is None or self._db.closed:
             keepalives: dict[str, Any] = dict(_KEEPALIVES)
-            self._db = psycopg.connect(
+            db = psycopg.connect(
                 self._url.secret,
                 autocommit=True,
                 connect_timeout=_CONNECT_S,
@@ -140,8 +147,12 @@ class Session:
                 prepare_threshold=2,
                 **keepalives,
             )
-            self._db.execute(_SETTINGS)
-            self._greeted = True
+            try:
+                db.execute(_SETTINGS)
+            except psycopg.Error:
+                db.close()
+                raise
+            self._db, self._greeted = db, True
         return self._db
 
     def _is_lost(self, error: psycopg.Error) -> bool:
@@ -171,6 +182,11 @@ class Session:
             f"{self._url}: the ledger cannot be used ({told}). "
             "Check the database and your rights in it, then resume."
         )
+
+
+def _pause(losses: int) -> None:
+    chance = 0.5 + random() / 2  # noqa: S311 - spreads them out; nothing secret rests on it
+    time.sleep(min(0.05 * 2.0**losses, _LONGEST_WAIT_S) * chance)
 
 
 def _is_clash(error: psycopg.Error) -> bool:
