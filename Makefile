@@ -9,6 +9,7 @@ check:
 	mypy
 	lint-imports
 	codespell
+	NO_MKDOCS_2_WARNING=1 mkdocs build --strict
 	$(TESTS)
 
 fix:

@@ -162,8 +162,8 @@ def reference() -> str:
     lines = [_INTRODUCTION]
     for heading, names in sections():
         lines += [f"## {heading.capitalize()}", ""]
-        lines += ["| setting | what it does | what it is | default | flag | variable |"]
-        lines += ["|---|---|---|---|---|---|"]
+        lines += ["| setting | what it does | what it is | default | flag |"]
+        lines += ["|---|---|---|---|---|"]
         for name in names:
             cells = (
                 f"`{name}`",
@@ -171,7 +171,6 @@ def reference() -> str:
                 type_in_words(name),
                 default_of(name),
                 known.get(name, ""),
-                f"`{ENV_PREFIX}{name.upper()}`",
             )
             lines.append("|".join(["", *(f" {cell} " if cell else " " for cell in cells), ""]))
         lines.append("")
@@ -194,7 +193,7 @@ tables (`columns`, `mobile`) are merged key by key:
 1. a TOML file, named by `--config` or `{ENV_PREFIX}CONFIG`;
 2. a profile of that file, named by `--profile` or `{ENV_PREFIX}PROFILE`;
 3. the environment: `{ENV_PREFIX}` and the setting's name in capitals, such as
-   `{ENV_PREFIX}RATE`. A list is written with commas, a table as JSON;
+   `{ENV_PREFIX}RATE` for `rate`. A list is written with commas, a table as JSON;
 4. flags, and keyword arguments in [Python](python-api.md).
 
 ```toml
