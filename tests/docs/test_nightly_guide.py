@@ -83,7 +83,7 @@ def test_what_the_guide_names_is_there() -> None:
     for state in ("refused", "nothing_to_do"):
         assert f"`{state}`" in GUIDE
         assert RunState(state)
-    for link in re.findall(r"\]\(([^):]+)\)", GUIDE):
+    for link in re.findall(r"\]\(([^):#]+)(?:#[^)]*)?\)", GUIDE):
         assert (DOCS / link).exists(), link
     examples = {each.name for each in EXAMPLES.iterdir() if each.is_file()}
     assert examples <= set(re.findall(r"[\w.-]+\.\w+", GUIDE))
