@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport, SourceTable
+from bulk_referrals.reporter.escaping import MOST_UNITS
 from bulk_referrals.summary import Summary
 from bulk_referrals.weaving import Values, encoded, flat
 
@@ -70,9 +71,22 @@ def placed(
     sources = [paths[table.source] for table in tables]
     sheets = [table.sheet or None for table in tables]
     with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
-        columns = pool.map(encoded, [column(outcomes, name) for name in own])
+        columns = pool.map(_told, [column(outcomes, name) for name in own])
         told = dict(zip(own, columns, strict=True))
     return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **told})
+
+
+def _told(cells: Values) -> Values:
+    """Return the cells, each no longer than a spreadsheet shows, repeated texts once.
+
+    Somebody's cell of fifty megabytes would else be copied for each file that tells of it; the
+    files to be corrected keep it whole.
+    """
+    if pa.types.is_string(cells.type):
+        longest = pc.max(pc.binary_length(cells)).as_py() or 0
+        if longest > MOST_UNITS:  # one more than fits, so that the workbook knows that it is cut
+            cells = pc.utf8_slice_codeunits(cells, 0, MOST_UNITS + 1)
+    return encoded(cells)
 
 
 def lines_needing(
