@@ -8,7 +8,7 @@ invite: a repeat of a row that is refused is not one.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
@@ -17,15 +17,29 @@ import pyarrow.compute as pc
 
 from bulk_referrals.frames import to_frame
 from bulk_referrals.model import CHECKED_TEXT, Outcome, Rules
-from bulk_referrals.validator import duplicates, invites
+from bulk_referrals.validator import dates, dayorder, invites
 from bulk_referrals.validator.checks import Checks, check
 from bulk_referrals.validator.columns import mask_of, positions, type_mask
-from bulk_referrals.validator.duplicates import Repeats
+from bulk_referrals.validator.duplicates import Repeats, repeats
+from bulk_referrals.validator.evidence import Evidence, merged
 from bulk_referrals.validator.findings import finding, joined, verdicts, warnings_column
+from bulk_referrals.validator.lost_plus import is_odd_without
 from bulk_referrals.validator.suppression import suppression_keys
 from bulk_referrals.validator.tokens import is_referral_code
 
-__all__ = ["Checked", "is_referral_code", "suppression_keys", "validate"]
+__all__ = [
+    "Checked",
+    "Evidence",
+    "Repeats",
+    "decisions_notices",
+    "is_referral_code",
+    "marked",
+    "merged",
+    "repeats",
+    "suppression_keys",
+    "validate",
+    "would_differ",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -35,19 +49,32 @@ class Checked:
     Attributes:
         frame: the checked frame of `model`, every column Arrow-backed.
         notices: sentences that the user should see: what was decided for a whole column.
+        evidence: what the columns say, for what is decided of them together with other parts.
     """
 
     frame: pd.DataFrame
     notices: tuple[str, ...] = ()
+    evidence: Evidence = field(default_factory=Evidence)
 
 
-def validate(loaded_rows: pd.DataFrame, rules: Rules, *, places: Sequence[str]) -> Checked:
+def validate(
+    loaded_rows: pd.DataFrame,
+    rules: Rules,
+    *,
+    places: Sequence[str],
+    told: Evidence | None = None,
+    is_part: bool = False,
+) -> Checked:
     """Check every row.
 
     Args:
         loaded_rows: the rows frame of `model`.
         rules: what to go by.
         places: the human name of each table, such as "launch.xlsx [Wave 1]".
+        told: what the whole columns say, where these rows are only a part; None: what they say
+            themselves.
+        is_part: these rows are a part of more, so that what repeats an earlier invite is looked
+            for among all of them later (`marked`).
 
     Returns:
         One line per invite asked for, at least one per row, in the order of the rows. A ready
@@ -55,20 +82,20 @@ def validate(loaded_rows: pd.DataFrame, rules: Rules, *, places: Sequence[str]) 
         a reason and advice.
     """
     lines = invites.expand(loaded_rows)
-    checks = check(lines, rules, places=tuple(places))
+    checks = check(lines, rules, places=tuple(places), told=told)
     left = np.ones(len(lines), dtype=np.bool_)
     rejected = joined(checks.findings)
     left[rejected["at"]] = False
     sound = left.copy()
     suppressed = _suppressed(checks.invitees.key, rules, left)
     left[suppressed["at"]] = False
-    repeats = duplicates.repeats(
-        positions(left),
+    again = repeats(
+        positions(left & (not is_part)),
         campaign_token=checks.campaign_token,
         referrer_key=checks.referrers.key,
         identifier_key=checks.invitees.key,
     )
-    repeated = _repeated(lines, repeats, places)
+    repeated = _repeated(lines, again, places)
     parts = {
         Outcome.REJECTED: rejected,
         Outcome.SUPPRESSED: suppressed,
@@ -77,9 +104,79 @@ def validate(loaded_rows: pd.DataFrame, rules: Rules, *, places: Sequence[str]) 
     columns = {
         **_sent_or_typed(lines, checks, sound),
         **verdicts(parts, length=len(lines)),
-        "warning": warnings_column([*checks.warnings, _shared(repeats)], length=len(lines)),
+        "warning": warnings_column([*checks.warnings, _shared(again)], length=len(lines)),
     }
-    return Checked(frame=_frame(lines, columns, repeats), notices=checks.notices)
+    return Checked(
+        frame=_frame(lines, columns, again), notices=checks.notices, evidence=checks.evidence
+    )
+
+
+def would_differ(own: Evidence, whole: Evidence, rules: Rules) -> bool:
+    """Tell whether a part that was checked by its own evidence must be again by that of all.
+
+    Args:
+        own: what the part says.
+        whole: what all parts say together.
+        rules: what both go by.
+    """
+    dated = any(
+        dayorder.order_of(column, rules) != dayorder.order_of(whole.dates[table], rules)
+        for table, column in own.dates.items()
+        if column.open
+    )
+    return dated or any(
+        is_odd_without(plus) != is_odd_without(whole.plus[whose])
+        for whose, plus in own.plus.items()
+        if plus.without
+    )
+
+
+def decisions_notices(
+    evidence: Evidence, rules: Rules, *, places: Sequence[str]
+) -> tuple[str, ...]:
+    """Return what was decided for whole columns, as `validate` says it of rows checked at once.
+
+    Args:
+        evidence: of all parts, merged.
+        rules: what to go by.
+        places: the human name of each table.
+    """
+    return dates.notices(evidence, rules, places=tuple(places))
+
+
+def marked(checked: pa.Table, again: pa.Table, *, places: Sequence[str]) -> pa.Table:
+    """Mark what repeats an invite of any part, and who is asked by several, in one part.
+
+    Args:
+        checked: the part's checked frame, from `validate` with `is_part`.
+        again: one line for each such invite: `at` (int64, its position in the part, ascending),
+            `first` (int64, position of the first such invite in the frame of all parts; null
+            where it is the first itself), `first_table`, `first_row` (where that stands), and
+            `referrers` (int64, how many ask the same person; null where only one does).
+        places: the human name of each table.
+
+    Returns:
+        The checked frame as `validate` gives it of all rows at once, this part of it.
+    """
+    length = checked.num_rows
+    repeated = again.filter(pc.is_valid(again["first"]))
+    at = repeated["at"].to_numpy()
+    reasons = _places_told(repeated["first_table"], repeated["first_row"], places)
+    found = joined([finding(at, code="duplicate", field="identifier", reason=reasons)])
+    for name, told in verdicts({Outcome.DUPLICATE: found}, length=length).items():
+        whole = pc.coalesce(told, checked[name])
+        checked = checked.set_column(checked.schema.get_field_index(name), name, whole)
+    asked = again.filter(pc.is_valid(again["referrers"]))
+    told = warnings_column(
+        [(asked["at"].to_numpy(), _asked_by(asked["referrers"].to_pylist()))], length=length
+    )
+    warning = pc.binary_join_element_wise(checked["warning"], told, "; ", null_handling="skip")
+    warning = pc.if_else(pc.equal(warning, ""), pa.scalar(None, pa.string()), warning)
+    checked = checked.set_column(checked.schema.get_field_index("warning"), "warning", warning)
+    first = np.full(length, -1, dtype=np.int64)
+    first[at] = repeated["first"].to_numpy()
+    place = checked.schema.get_field_index("duplicate_of")
+    return checked.set_column(place, "duplicate_of", pa.array(first, mask=first < 0))
 
 
 def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> pd.DataFrame:
@@ -89,19 +186,25 @@ def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> pd.Data
     return joined([finding(at, code="suppressed", field="identifier", reason=reason)])
 
 
-def _repeated(lines: pa.Table, repeats: Repeats, places: Sequence[str]) -> pd.DataFrame:
-    where = zip(
-        *(lines[c].take(pa.array(repeats.first)).to_pylist() for c in ("table", "row")),
-        strict=True,
-    )
-    reasons = [f"the same invite stands in {places[table]}, row {row}" for table, row in where]
-    return joined([finding(repeats.at, code="duplicate", field="identifier", reason=reasons)])
+def _repeated(lines: pa.Table, again: Repeats, places: Sequence[str]) -> pd.DataFrame:
+    table, row = (lines[name].take(pa.array(again.first)) for name in ("table", "row"))
+    reasons = _places_told(table, row, places)
+    return joined([finding(again.at, code="duplicate", field="identifier", reason=reasons)])
 
 
-def _shared(repeats: Repeats) -> tuple[np.ndarray, list[str]]:
-    counts = repeats.referrers.tolist()
-    texts = [f"{count} referrers invite the same person to this campaign" for count in counts]
-    return repeats.shared, texts
+def _places_told(
+    tables: pa.ChunkedArray, rows: pa.ChunkedArray, places: Sequence[str]
+) -> list[str]:
+    where = zip(tables.to_pylist(), rows.to_pylist(), strict=True)
+    return [f"the same invite stands in {places[table]}, row {row}" for table, row in where]
+
+
+def _shared(again: Repeats) -> tuple[np.ndarray, list[str]]:
+    return again.shared, _asked_by(again.referrers.tolist())
+
+
+def _asked_by(counts: Sequence[int]) -> list[str]:
+    return [f"{count} referrers invite the same person to this campaign" for count in counts]
 
 
 def _sent_or_typed(
@@ -125,9 +228,9 @@ def _sent_or_typed(
     }
 
 
-def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], repeats: Repeats) -> pd.DataFrame:
+def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], again: Repeats) -> pd.DataFrame:
     first = np.full(len(lines), -1, dtype=np.int64)
-    first[repeats.at] = repeats.first
+    first[again.at] = again.first
     table = {name: lines[name] for name in ("line", "table", "row")}
     table |= {name: columns[name] for name in CHECKED_TEXT}
     table["duplicate_of"] = pa.chunked_array([pa.array(first, mask=first < 0)])

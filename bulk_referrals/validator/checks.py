@@ -1,7 +1,7 @@
 """All the checks of a row on its own, in the order in which their findings take precedence."""
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,6 +13,7 @@ from bulk_referrals import codes
 from bulk_referrals.model import Rules
 from bulk_referrals.validator import dates, invites, people, tokens
 from bulk_referrals.validator.columns import filled, mask_of, positions, type_mask, words
+from bulk_referrals.validator.evidence import Evidence
 from bulk_referrals.validator.findings import finding
 from bulk_referrals.validator.people import People, type_warnings
 
@@ -32,6 +33,7 @@ class Checks:
         findings: what is wrong, in the order of precedence.
         warnings: what deserves a look, by position.
         notices: what was decided for whole columns.
+        evidence: what the columns say.
     """
 
     referrers: People
@@ -41,26 +43,35 @@ class Checks:
     findings: list[pd.DataFrame]
     warnings: type_warnings
     notices: tuple[str, ...]
+    evidence: Evidence
 
 
-def check(lines: pa.Table, rules: Rules, *, places: tuple[str, ...]) -> Checks:
+def check(
+    lines: pa.Table, rules: Rules, *, places: tuple[str, ...], told: Evidence | None = None
+) -> Checks:
     """Check every invite on its own.
 
     Args:
         lines: of `invites.expand`.
         rules: what to go by.
         places: the human name of each table.
+        told: what the whole columns say, where these lines are only a part of them.
     """
+    plus = told.plus if told else {}
     damaged = filled(lines["fault"])
     types, type_findings = invites.types(lines)
     regions = tokens.regions(lines["region"], rules)
     readable = pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), lines["invited_on"])
     # The three that take time know nothing of each other; Arrow lets go of the interpreter.
     with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        read_invitees = pool.submit(people.invitees, lines, types, regions=regions, rules=rules)
-        read_referrers = pool.submit(people.referrers, lines, regions=regions, rules=rules)
+        read_invitees = pool.submit(
+            people.invitees, lines, types, regions=regions, rules=rules, told=plus.get("invitee")
+        )
+        read_referrers = pool.submit(
+            people.referrers, lines, regions=regions, rules=rules, told=plus.get("referrer")
+        )
         table = lines["table"].to_numpy()
-        moments = dates.moments(readable, table, rules, places=places)
+        moments = dates.moments(readable, table, rules, places=places, told=told)
     invitees, referrers = read_invitees.result(), read_referrers.result()
     campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
     referral_code, code_findings = tokens.referral_codes(
@@ -84,6 +95,9 @@ def check(lines: pa.Table, rules: Rules, *, places: tuple[str, ...]) -> Checks:
         findings=[_damaged(lines, damaged), *(_outside(part, damaged) for part in findings)],
         warnings=[_long_names(lines["name"]), *invitees.warnings, *referrers.warnings],
         notices=moments.notices,
+        evidence=replace(
+            moments.evidence, plus={"invitee": invitees.plus, "referrer": referrers.plus}
+        ),
     )
 
 

@@ -7,6 +7,7 @@ decided, and why, is said in a notice. Where dates of both orders stand in one c
 setting speaks, those that can be read in both ways are refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -31,6 +32,7 @@ from bulk_referrals.validator.columns import (
     words,
 )
 from bulk_referrals.validator.dateforms import Readings, type_seconds
+from bulk_referrals.validator.evidence import BareNumbers, DateColumn, Evidence
 from bulk_referrals.validator.findings import finding
 
 _CODE: Final = "bad-invited-on"
@@ -56,12 +58,14 @@ class Moments:
         code: text, the referral code that the cell itself carries; null where it has none.
         findings: what is wrong (code bad-invited-on).
         notices: how what could be read in several ways was read.
+        evidence: what the columns say.
     """
 
     stamp: pa.ChunkedArray
     code: pa.ChunkedArray
     findings: pd.DataFrame
     notices: tuple[str, ...]
+    evidence: Evidence
 
 
 def moments(
@@ -70,6 +74,7 @@ def moments(
     rules: Rules,
     *,
     places: tuple[str, ...],
+    told: Evidence | None = None,
 ) -> Moments:
     """Return when each invite was made.
 
@@ -78,23 +83,45 @@ def moments(
         tables: the table of each cell, an index into `places`.
         rules: `now`, the zones, `day_first` and `region` count here.
         places: the human name of each table.
+        told: what the whole columns say, where these cells are only a part of them.
     """
+    columns = told.dates if told else None
     default = rules.invited_on
     if not default or cells.null_count == 0:
         now = zones.wall_now(rules.now, rules.cluster_timezone)
-        return _moments(cells, tables, rules, places=places, default=now)
+        return _moments(cells, tables, rules, places=places, default=now, told=columns)
     absent = positions(~filled(cells))
     setting = pa.scalar(default, pa.string())
     return _moments(
         pc.if_else(pc.is_null(cells), setting, cells),
         _with_setting(tables, absent, own=len(places)),
         rules,
-        places=(*places, "The setting invited_on"),
+        places=_with_setting_named(places),
         default=_NEVER,
+        told=columns,
     )
 
 
 _NEVER: Final = np.datetime64("NaT", "s")
+
+
+def _with_setting_named(places: tuple[str, ...]) -> tuple[str, ...]:
+    return (*places, "The setting invited_on")
+
+
+def notices(evidence: Evidence, rules: Rules, *, places: tuple[str, ...]) -> tuple[str, ...]:
+    """Return how what could be read in several ways was read, from what all the cells say.
+
+    Args:
+        evidence: of the whole columns.
+        rules: as for `moments`.
+        places: the human name of each table.
+    """
+    named = _with_setting_named(places)
+    return (
+        *dayorder.notices(evidence.dates, rules, places=named),
+        *_number_notices(evidence.numbers, named),
+    )
 
 
 def _with_setting(
@@ -113,6 +140,7 @@ def _moments(
     *,
     places: tuple[str, ...],
     default: np.datetime64,
+    told: Mapping[int, DateColumn] | None,
 ) -> Moments:
     written, code = _split(cells)
     readings = _read(written)
@@ -121,7 +149,7 @@ def _moments(
         _plausible(readings.day_first, readings, now),
         _plausible(readings.month_first, readings, now),
     )
-    order = dayorder.decide(readings, window, tables, cells, rules, places=places)
+    order = dayorder.decide(readings, window, tables, cells, rules, places=places, told=told)
     chosen = np.where(order.month_first, readings.month_first, readings.day_first)
     wall = zones.converted(
         chosen,
@@ -136,8 +164,14 @@ def _moments(
     sound = given & ~order.open & _plausible(wall, readings, now)
     findings = _findings(cells, readings, order.open, wall, given & ~sound)
     wall = np.where(sound, wall, np.where(given, _NEVER, default))
-    notices = (*order.notices, *_number_notices(cells, readings, sound, tables, places))
-    return Moments(stamp=zones.stamps(wall), code=code, findings=findings, notices=notices)
+    numbers = _bare_numbers(cells, readings, sound, tables)
+    return Moments(
+        stamp=zones.stamps(wall),
+        code=code,
+        findings=findings,
+        notices=(*order.notices, *_number_notices(numbers, places)),
+        evidence=Evidence(dates=order.evidence, numbers=numbers),
+    )
 
 
 def _split(cells: pa.ChunkedArray) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
@@ -259,27 +293,35 @@ def _spoken(moment: np.datetime64) -> str:
     return f"{int(day)} {dateforms.MONTHS[int(month) - 1].title()} {year}"
 
 
-def _number_notices(
+_BARE: Final = ("a spreadsheet's day numbers", "seconds or milliseconds since 1970")
+
+
+def _bare_numbers(
     cells: pa.ChunkedArray,
     readings: Readings,
     sound: type_mask,
     tables: npt.NDArray[np.integer],
-    places: tuple[str, ...],
-) -> list[str]:
-    """Say where bare numbers were taken for dates."""
-    kinds = (
-        (readings.day_number, "a spreadsheet's day numbers"),
-        (readings.unix, "seconds or milliseconds since 1970"),
-    )
-    notices = []
-    for mask, what in kinds:
+) -> dict[tuple[int, int], BareNumbers]:
+    """Return where bare numbers were taken for dates: by their place in `_BARE` and the table."""
+    found = {}
+    for kind, mask in enumerate((readings.day_number, readings.unix)):
         at = positions(mask & sound)
         for table in np.unique(tables[at]):
             here = at[tables[at] == table]
-            example = words(cells, here[:1])[0]
-            day = _spoken(readings.day_first[here[0]])
-            notices.append(
-                f"{places[table]}: bare numbers in the column of dates were read as {what} "
-                f"({len(here):,} of them; {example} as {day})."
+            found[kind, int(table)] = BareNumbers(
+                count=len(here),
+                example=words(cells, here[:1])[0],
+                day=_spoken(readings.day_first[here[0]]),
             )
-    return notices
+    return found
+
+
+def _number_notices(
+    numbers: Mapping[tuple[int, int], BareNumbers], places: tuple[str, ...]
+) -> list[str]:
+    """Say where bare numbers were taken for dates."""
+    return [
+        f"{places[table]}: bare numbers in the column of dates were read as {_BARE[kind]} "
+        f"({said.count:,} of them; {said.example} as {said.day})."
+        for (kind, table), said in numbers.items()
+    ]

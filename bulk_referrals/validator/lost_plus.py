@@ -15,31 +15,31 @@ import pyarrow.compute as pc
 from bulk_referrals import contacts
 from bulk_referrals.model import Rules
 from bulk_referrals.validator.columns import mask_of, pick, positions, type_positions, words
+from bulk_referrals.validator.evidence import Plus
 
 _LEAST: Final = 10  # numbers with their country code, before they are the custom of a column
 _NEARLY_ALL: Final = 0.9
 
 
 def lost_plus(
-    typed: pa.ChunkedArray, key: pa.ChunkedArray, *, rules: Rules
-) -> tuple[type_positions, list[str]]:
-    """Return where a plus has probably been lost, and a warning for each such place.
+    typed: pa.ChunkedArray, key: pa.ChunkedArray, *, rules: Rules, told: Plus | None = None
+) -> tuple[type_positions, list[str], Plus]:
+    """Return where a plus has probably been lost, a warning for each such place, and evidence.
 
     Args:
         typed: text, mobiles as typed.
         key: text, the same with country code; null where refused.
         rules: the brand's rule counts here.
+        told: how all are written, where these are only a part of them.
     """
     with_code = mask_of(pc.equal(typed, key))
-    number = int(np.count_nonzero(with_code))
     changed = positions(mask_of(pc.is_valid(key)) & ~with_code)
-    if number < _LEAST or not len(changed):
-        return changed[:0], []
     others = pick(typed, changed)
     plain = pc.and_not(pc.utf8_is_decimal(others), pc.starts_with(others, "0"))
     at = changed[mask_of(plain)]
-    if not len(at) or number < _NEARLY_ALL * (number + len(at)):
-        return at[:0], []
+    found = Plus(with_code=int(np.count_nonzero(with_code)), without=len(at))
+    if not len(at) or not is_odd_without(told or found):
+        return at[:0], [], found
     abroad = contacts.mobiles(
         pc.binary_join_element_wise("+", pick(typed, at), ""),
         region="",
@@ -48,9 +48,18 @@ def lost_plus(
     )
     doubtful = mask_of(pc.is_valid(abroad.key))
     at = at[doubtful]
-    told = zip(words(key, at), words(typed, at), strict=True)
-    return at, [
+    pairs = zip(words(key, at), words(typed, at), strict=True)
+    return at, [_warning(read, cell) for read, cell in pairs], found
+
+
+def _warning(read: str, cell: str) -> str:
+    return (
         f"it was read as +{read}, but nearly all others here have a country code, and with one it "
         f"would be +{cell}: if its plus was lost, write it again as text"
-        for read, cell in told
-    ]
+    )
+
+
+def is_odd_without(mobiles: Plus) -> bool:
+    """Tell whether a plain number without its country code is odd, as nearly all have theirs."""
+    every = mobiles.with_code + mobiles.without
+    return mobiles.with_code >= _LEAST and mobiles.with_code >= _NEARLY_ALL * every

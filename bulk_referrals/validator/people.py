@@ -28,6 +28,7 @@ from bulk_referrals.validator.columns import (
     type_positions,
     words,
 )
+from bulk_referrals.validator.evidence import Plus
 from bulk_referrals.validator.findings import finding
 from bulk_referrals.validator.invites import INVITEE_FIELDS
 from bulk_referrals.validator.lost_plus import lost_plus
@@ -50,6 +51,7 @@ class People:
         key: text, canonical; null where refused.
         findings: what is wrong.
         warnings: what deserves a look, by position.
+        plus: how the mobiles were written.
     """
 
     typed: pa.ChunkedArray
@@ -58,6 +60,7 @@ class People:
     key: pa.ChunkedArray
     findings: list[pd.DataFrame]
     warnings: type_warnings
+    plus: Plus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -69,13 +72,16 @@ class _Read:
     contacts: contacts.Contacts
 
 
-def referrers(lines: pa.Table, *, regions: Regions, rules: Rules) -> People:
+def referrers(
+    lines: pa.Table, *, regions: Regions, rules: Rules, told: Plus | None = None
+) -> People:
     """Return who refers, as sent and as compared (codes 1012 for none and for invalid ones).
 
     Args:
         lines: of `invites.expand`.
         regions: of mobiles without a country code.
         rules: the brand's rule and the format of mobiles count here.
+        told: how all mobiles are written, where these are only a part of them.
     """
     mobile, email = lines["referrer_mobile"], lines["referrer_email"]
     typed = pc.coalesce(mobile, email)
@@ -92,10 +98,17 @@ def referrers(lines: pa.Table, *, regions: Regions, rules: Rules) -> People:
         advice="Fill in the referrer's mobile or e-mail, as the platform knows it.",
     )
     findings = [missing, *(_bad_referrers(part, typed) for part in read)]
-    return _people(typed, type_, read, findings, whose="the referrer's", rules=rules)
+    return _people(typed, type_, read, findings, whose="the referrer's", rules=rules, told=told)
 
 
-def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules: Rules) -> People:
+def invitees(
+    lines: pa.Table,
+    types: pa.ChunkedArray,
+    *,
+    regions: Regions,
+    rules: Rules,
+    told: Plus | None = None,
+) -> People:
     """Return who is invited, as sent and as compared (codes missing-invitee and 1701).
 
     Args:
@@ -103,6 +116,7 @@ def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules
         types: the type by which each is checked; null is not checked.
         regions: of mobiles without a country code.
         rules: the brand's rule and the format of mobiles count here.
+        told: how all mobiles are written, where these are only a part of them.
     """
     typed, asked = lines["typed"], lines["asked"].to_numpy()
     named = filled(typed)
@@ -116,7 +130,7 @@ def invitees(lines: pa.Table, types: pa.ChunkedArray, *, regions: Regions, rules
         reason="the row names nobody to invite",
     )
     findings = [missing, *(_bad_invitees(part, typed, asked) for part in read)]
-    return _people(typed, types, read, findings, whose="the invitee's", rules=rules)
+    return _people(typed, types, read, findings, whose="the invitee's", rules=rules, told=told)
 
 
 def _types(by_mobile: type_mask, by_email: type_mask) -> pa.ChunkedArray:
@@ -176,8 +190,13 @@ def _people(
     *,
     whose: str,
     rules: Rules,
+    told: Plus | None,
 ) -> People:
-    length = len(typed)
+    length, doubted, plus = len(typed), [], Plus()
+    for part in read:
+        if part.type is ReferralType.MOBILE:
+            at, texts, plus = _doubted(part, typed, whose, rules, told)
+            doubted.append((at, texts))
     return People(
         typed=typed,
         type=type_,
@@ -186,8 +205,9 @@ def _people(
         findings=findings,
         warnings=[
             *(_warned(part, whose) for part in read),
-            *(_doubted(part, typed, whose, rules) for part in read),
+            *doubted,
         ],
+        plus=plus,
     )
 
 
@@ -232,9 +252,8 @@ def _warned(part: _Read, whose: str) -> tuple[type_positions, list[str]]:
 
 
 def _doubted(
-    part: _Read, typed: pa.ChunkedArray, whose: str, rules: Rules
-) -> tuple[type_positions, list[str]]:
-    if part.type is ReferralType.EMAIL:
-        return part.where[:0], []
-    local, texts = lost_plus(pick(typed, part.where), part.contacts.key, rules=rules)
-    return part.where[local], [f"{whose} mobile: {text}" for text in texts]
+    part: _Read, typed: pa.ChunkedArray, whose: str, rules: Rules, told: Plus | None
+) -> tuple[type_positions, list[str], Plus]:
+    cells = pick(typed, part.where)
+    local, texts, plus = lost_plus(cells, part.contacts.key, rules=rules, told=told)
+    return part.where[local], [f"{whose} mobile: {text}" for text in texts], plus
