@@ -15,6 +15,8 @@ Every message is a sentence for the person at the keyboard: where, what was foun
 It never holds a mobile, an e-mail address, a token or a secret.
 """
 
+from typing import Any
+
 
 class BulkReferralsError(Exception):
     """The root of all errors that this package raises on purpose."""
@@ -44,15 +46,23 @@ class InputError(UsageError):
         fact = f"; found {found}" if found else ""
         super().__init__(f"{place}: {problem}{fact}. {advice}")
 
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """Let it come back from another process as it is."""
+        return _as_it_was, (type(self), self.path, self.args)
+
+
+def _as_it_was(kind: "type[InputError]", path: str, args: tuple[str, ...]) -> "InputError":
+    error = kind.__new__(kind)
+    error.path, error.args = path, args
+    return error
+
 
 class NothingToDoError(InputError):
     """There is nothing to read: no file, no row, or nothing that is new; nothing was sent."""
 
     def as_fault(self) -> InputError:
         """Return the same for a source that must never be missing."""
-        fault = InputError.__new__(InputError)
-        fault.path, fault.args = self.path, self.args
-        return fault
+        return _as_it_was(InputError, self.path, self.args)
 
 
 class StoppedError(BulkReferralsError):

@@ -19,10 +19,11 @@ from bulk_referrals.loader import cells, files, headers
 from bulk_referrals.loader.files import find, is_spreadsheet
 from bulk_referrals.loader.grid import Grid
 from bulk_referrals.loader.lists import load_list
+from bulk_referrals.loader.pieces import LongFile, read_long
 from bulk_referrals.loader.tables import grids
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 
-__all__ = ["find", "is_spreadsheet", "load", "load_list"]
+__all__ = ["LongFile", "find", "is_spreadsheet", "load", "load_list", "read_long"]
 
 
 def load(

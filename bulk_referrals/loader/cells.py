@@ -5,7 +5,7 @@ spreadsheet has already spoilt is refused here, in the columns that are used: er
 (also as text: so they stand in a CSV saved from a workbook), and dates where none belongs.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
@@ -78,7 +78,9 @@ def _blank_to_null(chunk: pa.StringArray) -> pa.StringArray:
     return pa.StringArray.from_buffers(len(chunk), offsets, text, filled.buffers()[1], blank)
 
 
-def rows(grid: Grid, table: int) -> tuple[pa.Table, pa.Table]:
+def rows(
+    grid: Grid, table: int, *, rounded: Collection[str] | None = None
+) -> tuple[pa.Table, pa.Table]:
     """Return a grid's rows as Arrow columns of the rows frame, and the cells they came from.
 
     Blank rows are left out of both; the row numbers still count them.
@@ -86,11 +88,13 @@ def rows(grid: Grid, table: int) -> tuple[pa.Table, pa.Table]:
     Args:
         grid: as a reader gave it.
         table: its index into `Loaded.tables`.
+        rounded: the fields whose numbers were rounded, where the grid is only a part of what
+            tells; None: the grid tells.
     """
     columns = [grid.cells.column(index) for index in grid.match.columns.values()]
     with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
         fields = dict(zip(grid.match.columns, pool.map(tidy, columns), strict=True))
-        spoilt = pool.map(partial(_spoilt, grid), fields, fields.values())
+        spoilt = pool.map(partial(_spoilt, grid, rounded), fields, fields.values())
         flaws = [*grid.flaws, *chain.from_iterable(spoilt)]
     fault, detail = _faults(flaws, grid.cells.num_rows)
     nothing = pa.nulls(grid.cells.num_rows, pa.string())
@@ -136,11 +140,13 @@ def _filled(
     return last if filled[:last].all() else pa.array(filled)
 
 
-def _spoilt(grid: Grid, name: str, column: pa.ChunkedArray) -> list[Flaw]:
+def _spoilt(
+    grid: Grid, rounded: Collection[str] | None, name: str, column: pa.ChunkedArray
+) -> list[Flaw]:
     title = grid.header[grid.match.columns[name]]
     marked = pc.starts_with(column, "#")
     flaws = [*_matching(column, marked, _ERRORS, "error-cell", f"'{title}' holds the error ")]
-    if name in _MOBILES:
+    if name in _MOBILES and (_is_rounded(column) if rounded is None else name in rounded):
         flaws += _rounded(column, title)
     if grid.sheet and name == "invited_on":
         timed = pc.starts_with(column, "1899-12-3")
@@ -166,16 +172,40 @@ def _matching(
 
 
 def _rounded(column: pa.ChunkedArray, title: str) -> Iterator[Flaw]:
-    """Yield the rows of numbers that end in zeros, where chance cannot have made so many."""
+    """Yield the rows of numbers that end in zeros."""
+    marked = pc.match_substring(column, _ZEROS)
+    words = f"'{title}' ends in zeros, like others in its column: "
+    yield from _matching(column, marked, _ROUNDED, "rounded-number", words)
+
+
+def _is_rounded(column: pa.ChunkedArray) -> bool:
     perhaps = column.filter(pc.match_substring(column, _ZEROS))
-    most = max(_LEAST_ROUNDED, _MOST_BY_CHANCE * len(column))
-    if len(perhaps) < most:
-        return
-    ending = perhaps.filter(pc.match_substring_regex(perhaps, _ROUNDED))
-    if pc.count_distinct(ending).as_py() >= most:
-        marked = pc.match_substring(column, _ZEROS)
-        words = f"'{title}' ends in zeros, like others in its column: "
-        yield from _matching(column, marked, _ROUNDED, "rounded-number", words)
+    if not is_rounded(len(perhaps), len(column)):
+        return False
+    return is_rounded(pc.count_distinct(_rounded_in(perhaps)).as_py(), len(column))
+
+
+def _rounded_in(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    return cells.filter(pc.match_substring_regex(cells, _ROUNDED))
+
+
+def is_rounded(different: int, length: int) -> bool:
+    """Tell whether chance cannot have made so many numbers of a column end in zeros.
+
+    Args:
+        different: how many different ones do.
+        length: cells of the column, blank ones counted.
+    """
+    return different >= max(_LEAST_ROUNDED, _MOST_BY_CHANCE * length)
+
+
+def endings(part: pa.Table) -> dict[str, pa.Array]:
+    """Return field -> the different numbers that end in zeros, in some rows of a file."""
+    found = {}
+    for name in _MOBILES:
+        perhaps = part[name].filter(pc.match_substring(part[name], _ZEROS))
+        found[name] = pc.unique(_rounded_in(perhaps))
+    return found
 
 
 def _faults(flaws: Sequence[Flaw], total: int) -> tuple[pa.Array, pa.Array]:

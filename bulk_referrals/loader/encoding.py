@@ -77,7 +77,7 @@ def to_utf8(path: str, content: bytes, wanted: str) -> tuple[bytes, str]:
     for mark, name in _BOMS:
         if content.startswith(mark):
             return _decoded(path, content, name)
-    if wide := _utf16_without_mark(content[:_HEAD_BYTES]):
+    if wide := utf16_without_mark(content[:_HEAD_BYTES]):
         return _decoded(path, content, wide)
     if is_utf8(content):
         if b"\x1b" in content and b"\x1b$" in content:  # one byte is found far faster than two
@@ -113,7 +113,7 @@ def _decoded(path: str, content: bytes, name: str) -> tuple[bytes, str]:
     return text.removeprefix("\ufeff").encode("utf-8", "replace"), name
 
 
-def _utf16_without_mark(head: bytes) -> str:
+def utf16_without_mark(head: bytes) -> str:
     """Return utf-16-le or utf-16-be where the zero bytes of ASCII text give it away."""
     zeros = np.frombuffer(head[: len(head) // 2 * 2], dtype=np.uint8).reshape(-1, 2) == 0
     if not zeros.size:

@@ -147,7 +147,18 @@ def read(
         kind=kind,
         raw=raw,
         content=unpacked,
-        notices=tuple(_misnamed(path, named, kind)),
+        notices=tuple(misnamed(path, named, kind)),
+    )
+
+
+def is_text(path: str, beginning: bytes) -> bool:
+    """Tell by its first bytes whether a file is text.
+
+    Raises:
+        InputError: it is of no kind that can be read.
+    """
+    return not beginning.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) and (
+        _kind(path, beginning) is Kind.TEXT
     )
 
 
@@ -337,7 +348,8 @@ def _old_office(path: str, content: bytes) -> Kind:
     raise InputError(path, "it is an office file, but not a spreadsheet", advice=_SAVE_AS)
 
 
-def _misnamed(path: str, named: str, kind: Kind) -> Iterator[str]:
+def misnamed(path: str, named: str, kind: Kind) -> Iterator[str]:
+    """Say where a name promises what the bytes are not."""
     suffix = Path(named).suffix.lower()
     expected = WORKBOOK_SUFFIXES if kind is Kind.WORKBOOK else TEXT_SUFFIXES
     if suffix in TEXT_SUFFIXES + WORKBOOK_SUFFIXES and suffix not in expected:

@@ -1,7 +1,7 @@
 """From one file to the grids that hold rows: which sheets are meant, and whether they will do."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from difflib import get_close_matches
@@ -65,7 +65,7 @@ def grids(
     """
     if content.kind is Kind.TEXT:
         grid = _restored(text.read(content.path, content.content, options, columns))
-        _require(content.path, grid, columns)
+        require(content.path, grid, columns)
         _require_rows(content.path, [grid])
         return [_with_notices(grid)], []
     return _workbook(content, options, columns)
@@ -84,7 +84,7 @@ def _workbook(
     if not meant:
         raise _nothing_meant(content.path, tried, columns, hidden)
     for grid in meant:
-        _require(content.path, grid, columns)
+        require(content.path, grid, columns)
     filled = _require_rows(content.path, meant)
     passed_over = [grid.sheet for grid in tried if grid not in filled]
     notices = [
@@ -123,7 +123,7 @@ def _sheet_grid(sheet: SheetCells, columns: Mapping[str, str]) -> Grid:
     position, found = find_header(lines, columns)
     body = sheet.cells.slice(position + 1)
     header = list(lines[position])
-    while header and not header[-1].strip() and _is_blank(body.column(len(header) - 1)):
+    while header and not header[-1].strip() and is_blank(body.column(len(header) - 1)):
         header.pop()
     names = [str(index) for index in range(len(header))]
     return Grid(
@@ -156,7 +156,8 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
-def _is_blank(column: pa.ChunkedArray) -> bool:
+def is_blank(column: pa.ChunkedArray) -> bool:
+    """Tell whether nothing stands in a column."""
     return (
         column.null_count == len(column)
         or not pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py()
@@ -216,7 +217,7 @@ def _is_meant(grid: Grid) -> bool:
     return any(True for _ in headers.near_misses(grid.header, headers.CONTACTS))
 
 
-def _require(path: str, grid: Grid, columns: Mapping[str, str]) -> None:
+def require(path: str, grid: Grid, columns: Mapping[str, str]) -> None:
     """Raise `InputError` unless the columns of this table can be used as they stand."""
     for canonical, indices in grid.match.clashes.items():
         listed = " and ".join(f"'{grid.header[index]}'" for index in indices)
@@ -302,27 +303,42 @@ def _nothing_meant(
         return kind(path, "the workbook holds no rows", found=found, advice=advice)
     best = max(tried, key=lambda grid: grid.match.weight)
     try:
-        _require(path, best, columns)
+        require(path, best, columns)
     except InputError as error:
         return error
     return _incomplete(path, best)
 
 
 def _require_rows(path: str, meant: Sequence[Grid]) -> list[Grid]:
-    filled = [
-        grid for grid in meant if any(not _is_blank(column) for column in grid.cells.columns)
-    ]
+    filled = [grid for grid in meant if any(not is_blank(column) for column in grid.cells.columns)]
     if not filled:
-        raise NothingToDoError(
-            path,
-            "there are column names, but no rows under them",
-            sheet=meant[0].sheet,
-            advice="Fill in some rows or export it again, or leave the file out.",
-        )
+        raise no_rows(path, meant[0])
     return filled
 
 
+def no_rows(path: str, grid: Grid) -> NothingToDoError:
+    """Return what is raised of a table without rows."""
+    return NothingToDoError(
+        path,
+        "there are column names, but no rows under them",
+        sheet=grid.sheet,
+        advice="Fill in some rows or export it again, or leave the file out.",
+    )
+
+
 def _with_notices(grid: Grid) -> Grid:
+    unnamed = (index for index, name in enumerate(grid.header) if not name.strip())
+    filled = {index for index in unnamed if not is_blank(grid.cells.column(index))}
+    return replace(grid, notices=(*grid.notices, *header_notices(grid, filled)))
+
+
+def header_notices(grid: Grid, filled: Collection[int]) -> list[str]:
+    """Say which columns were not used.
+
+    Args:
+        grid: its header counts here.
+        filled: the columns in which anything stands; the unnamed ones count.
+    """
     notices = [
         f"'{grid.header[index]}' does not say whose {what} it is; it was not used. Use --map if it"
         " should be."
@@ -331,6 +347,6 @@ def _with_notices(grid: Grid) -> Grid:
     notices += [
         f"Column {index + 1} has no name; it was not used."
         for index, name in enumerate(grid.header)
-        if not name.strip() and not _is_blank(grid.cells.column(index))
+        if not name.strip() and index in filled
     ]
-    return replace(grid, notices=(*grid.notices, *notices))
+    return notices

@@ -33,6 +33,7 @@ DELIMITERS: Final = {",": "commas", "\t": "tabs", ";": "semicolons", "|": "pipes
 _SPELLED: Final = {"tab": "\t", "\\t": "\t"}
 MAX_COLUMNS: Final = 16_384  # Excel's own limit
 _HEAD_BYTES: Final = 4 << 20
+BEGINNING_BYTES: Final = _HEAD_BYTES + 64  # and a line that names the separator
 _HEAD_ROWS: Final = 200
 _LARGEST_HEAD_CELL_BYTES: Final = 128 << 10
 _BLOCK_BYTES: Final = 4 << 20  # measured: the fastest on a 100 MB file
@@ -42,7 +43,7 @@ _LINE: Final = re.compile(r"[^\r\n]*(?:\r\n|\r|\n|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Head:
+class Head:
     """The first records of a file, read with one delimiter."""
 
     delimiter: str
@@ -52,11 +53,23 @@ class _Head:
     match: headers.Match
 
     @property
+    def header(self) -> list[str]:
+        """The author's column names, as typed."""
+        return self.records[self.position] if self.records else []
+
+    @property
     def rank(self) -> tuple[bool, int, int]:
-        header = self.records[self.position] if self.records else []
-        width = len(header)
+        """How much it looks like the beginning of a table; the highest is taken."""
+        width = len(self.header)
         alike = sum(len(record) == width for record in self.records) if width > 1 else 0
         return self.match.complete, self.match.weight, alike
+
+    @property
+    def usual_width(self) -> int:
+        """The number of cells that most of the first rows have."""
+        widths = Counter(len(record) for record in self.records[self.position + 1 :] if record)
+        expected = widths.most_common(1)[0][0] if widths else len(self.header)
+        return expected if expected <= MAX_COLUMNS else len(self.header)
 
 
 def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, str]) -> Grid:
@@ -72,24 +85,14 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
         InputError: its encoding is in doubt, or it cannot be read.
     """
     content, charset = encoding.to_utf8(path, content, options.encoding)
-    start, delimiter = 0, _SPELLED.get(options.delimiter.lower(), options.delimiter)
-    if separator := _SEPARATOR_LINE.match(content):
-        start = separator.end()
-        delimiter = delimiter or separator[1].decode("latin-1")
-    head = _head(path, content[start : start + _HEAD_BYTES], delimiter, columns)
-    if not any(cell.strip() for record in head.records for cell in record):
-        raise InputError(path, "the file begins with blank lines only", advice="Export it again.")
-    header = head.records[head.position]
-    if len(header) > MAX_COLUMNS or len(content) > start + head.ends[-1] == _HEAD_BYTES:
-        advice = "Check the file, or give its separator with --delimiter."
-        raise InputError(path, f"it has more than {MAX_COLUMNS:,} columns", advice=advice)
-    body = pa.py_buffer(content).slice(start + head.ends[head.position])
+    head, start = begin(path, content[:BEGINNING_BYTES], options, columns)
+    body = pa.py_buffer(content).slice(start)
     quoted = b'"' in content
-    cells, flaws = _body(path, body, head, len(header), quoted=quoted)
+    cells, flaws = _body(path, body, head, quoted=quoted)
     if quoted:
-        flaws += tuple(_swallowed(cells, header, set(head.match.columns.values()), head.delimiter))
+        flaws += tuple(swallowed(cells, head))
     return Grid(
-        header=tuple(header),
+        header=tuple(head.header),
         header_row=head.position + 1,
         match=head.match,
         cells=cells,
@@ -99,7 +102,34 @@ def read(path: str, content: bytes, options: LoadOptions, columns: Mapping[str, 
     )
 
 
-def _head(path: str, sample: bytes, delimiter: str, columns: Mapping[str, str]) -> _Head:
+def begin(
+    path: str, beginning: bytes, options: LoadOptions, columns: Mapping[str, str]
+) -> tuple[Head, int]:
+    """Read the beginning of a text: its separator, its header, and where the rows begin.
+
+    Args:
+        path: as the user named it, for messages.
+        beginning: UTF-8 without a byte order mark, the first `BEGINNING_BYTES` or all there are.
+        options: the delimiter, where the user gave it.
+        columns: the author's column name -> canonical field.
+
+    Raises:
+        InputError: it has no header, or too wide a one.
+    """
+    start, delimiter = 0, _SPELLED.get(options.delimiter.lower(), options.delimiter)
+    if separator := _SEPARATOR_LINE.match(beginning):
+        start = separator.end()
+        delimiter = delimiter or separator[1].decode("latin-1")
+    head = _head(path, beginning[start : start + _HEAD_BYTES], delimiter, columns)
+    if not any(cell.strip() for record in head.records for cell in record):
+        raise InputError(path, "the file begins with blank lines only", advice="Export it again.")
+    if len(head.header) > MAX_COLUMNS or len(beginning) > start + head.ends[-1] == _HEAD_BYTES:
+        advice = "Check the file, or give its separator with --delimiter."
+        raise InputError(path, f"it has more than {MAX_COLUMNS:,} columns", advice=advice)
+    return head, start + head.ends[head.position]
+
+
+def _head(path: str, sample: bytes, delimiter: str, columns: Mapping[str, str]) -> Head:
     """Read the first records with each delimiter; keep the one that names most columns."""
     if delimiter and (len(delimiter) > 1 or not delimiter.isascii() or delimiter in '"\r\n\0'):
         raise InputError(
@@ -111,7 +141,7 @@ def _head(path: str, sample: bytes, delimiter: str, columns: Mapping[str, str]) 
     return max(tried, key=lambda head: head.rank)
 
 
-def _try(sample: bytes, delimiter: str, columns: Mapping[str, str]) -> _Head:
+def _try(sample: bytes, delimiter: str, columns: Mapping[str, str]) -> Head:
     records: list[list[str]] = []
     ends: list[int] = []
     for record, end in _records(sample, delimiter):
@@ -120,7 +150,7 @@ def _try(sample: bytes, delimiter: str, columns: Mapping[str, str]) -> _Head:
         if len(records) == _HEAD_ROWS:
             break
     position, found = find_header(records, columns)
-    return _Head(delimiter=delimiter, records=records, ends=ends, position=position, match=found)
+    return Head(delimiter=delimiter, records=records, ends=ends, position=position, match=found)
 
 
 def _records(sample: bytes, delimiter: str) -> Iterator[tuple[list[str], int]]:
@@ -148,16 +178,14 @@ def _as_utf8(cell: str) -> str:
 
 
 def _body(
-    path: str, body: pa.Buffer, head: _Head, header_width: int, *, quoted: bool
+    path: str, body: pa.Buffer, head: Head, *, quoted: bool
 ) -> tuple[pa.Table, tuple[Flaw, ...]]:
     """Read all records after the header: one line of cells for each, and what is wrong."""
+    header_width, expected = len(head.header), head.usual_width
     if not body.size:
         return fitted(pa.table({}), header_width), ()
-    widths = Counter(len(record) for record in head.records[head.position + 1 :] if record)
-    expected = widths.most_common(1)[0][0] if widths else header_width
-    expected = expected if expected <= MAX_COLUMNS else header_width
     ragged = Ragged()
-    parse = partial(_parse, path, head.delimiter, quoted)
+    parse = parser(path, head.delimiter, quoted=quoted)
     even = parse(body, expected, ragged)
     odd = ragged.places()
     total = even.num_rows + len(odd)
@@ -173,6 +201,11 @@ def _body(
             *ragged.groups(shape, delimiter=head.delimiter, parse=parse),
         ]
     )
+
+
+def parser(path: str, delimiter: str, *, quoted: bool) -> "partial[pa.Table]":
+    """Return what parses rows of one width: see `Parse`."""
+    return partial(_parse, path, delimiter, quoted)
 
 
 def _parse(
@@ -198,7 +231,7 @@ def _parse(
             ragged.clear()
         try:
             on_ragged = ragged if in_order else stop
-            options = _parse_options(delimiter, on_ragged, quoted=quoted)
+            options = parse_options(delimiter, on_ragged, quoted=quoted)
             return _pyarrow(body, width, options, block_bytes, in_order=in_order)
         except pa.ArrowInvalid as error:
             if uneven and not in_order and ragged is not None:
@@ -209,12 +242,13 @@ def _parse(
             block_bytes = min(block_bytes * 16, _LARGEST_BLOCK_BYTES)
 
 
-def _parse_options(
+def parse_options(
     delimiter: str,
     on_ragged: Any,  # noqa: ANN401 - a callback over pyarrow's InvalidRow, which has no stub
     *,
     quoted: bool,
 ) -> pacsv.ParseOptions:
+    """Return how pyarrow tells rows and cells apart, blank lines counted."""
     return pacsv.ParseOptions(
         delimiter=delimiter,
         # Without quotes each line is a record, which is found without parsing all of it first.
@@ -233,34 +267,40 @@ def _pyarrow(
     *,
     in_order: bool,
 ) -> pa.Table:
-    names = [str(index) for index in range(width)]
     return pacsv.read_csv(
         pa.BufferReader(body),
-        read_options=pacsv.ReadOptions(
+        **as_text(width, block_bytes, in_order=in_order),
+        parse_options=parse_options,
+    )
+
+
+def as_text(width: int, block_bytes: int, *, in_order: bool) -> dict[str, Any]:
+    """Return how pyarrow takes every cell as it is."""
+    names = [str(index) for index in range(width)]
+    return {
+        "read_options": pacsv.ReadOptions(
             column_names=names, use_threads=not in_order, block_size=block_bytes
         ),
-        parse_options=parse_options,
-        convert_options=pacsv.ConvertOptions(
+        "convert_options": pacsv.ConvertOptions(
             strings_can_be_null=False,
             column_types=dict.fromkeys(names, pa.string()),
             check_utf8=False,  # checked over the whole file already
         ),
-    )
+    }
 
 
-def _swallowed(
-    cells: pa.Table, header: list[str], fields: set[int], delimiter: str
-) -> Iterator[Flaw]:
+def swallowed(cells: pa.Table, head: Head) -> Iterator[Flaw]:
     """Yield the rows in which a quoted cell seems to have swallowed the lines after it.
 
     So it seems where a cell that we use runs over several lines, and where any other holds, over
     several lines, as many separators as a whole row has.
     """
+    header, fields = head.header, set(head.match.columns.values())
     for index, column in enumerate(cells.columns):
         trimmed = pc.utf8_trim_whitespace(column)
         suspect = pc.match_substring_regex(trimmed, "[\r\n]")
         if index not in fields:
-            enough = pc.greater_equal(pc.count_substring(trimmed, delimiter), len(header) - 1)
+            enough = pc.greater_equal(pc.count_substring(trimmed, head.delimiter), len(header) - 1)
             suspect = pc.and_(suspect, enough)
         positions = np.flatnonzero(suspect.fill_null(False).to_numpy(zero_copy_only=False))  # noqa: FBT003 - the fill value
         if positions.size:
