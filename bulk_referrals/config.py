@@ -164,6 +164,21 @@ class Settings(BaseSettings):
         300.0, gt=0, le=86_400, description="Seconds that reading one workbook may take."
     )
 
+    # --- by parts
+    engine: Literal["auto", "memory", "local", "dask"] = Field(
+        "auto",
+        description="Work in memory, by parts on this machine (local) or on a cluster (dask); "
+        "auto: by parts where the files are over a sixteenth of max_memory.",
+    )
+    scheduler: str = Field("", description="Of the Dask cluster: tcp://HOST:8786.")
+    partition_size: Annotated[int, BeforeValidator(parse_size)] = Field(
+        32 << 20, ge=1 << 10, description="Text in a part: 32MiB."
+    )
+    work: Path = Field(
+        Path(".bulk_referrals/work"),
+        description="The folder through which parts are handed on; all workers must reach it.",
+    )
+
     # --- validating
     campaign_token: str = Field("", description="For rows that have none.")
     region: str = Field("", description="Country (IN, AE, …) of mobiles without a country code.")

@@ -11,6 +11,7 @@ _SENDING = "Sending"
 _CONNECTING = "Connecting"
 _EXPECTING = "Expecting"
 _TELLING = "Telling"
+_PARTS = "By parts"
 
 Files = Annotated[
     list[str],
@@ -98,6 +99,43 @@ ReadTimeout = Annotated[
         metavar="SECONDS",
         help="For reading one workbook (300).",
         rich_help_panel=_READING,
+    ),
+]
+
+Engine = Annotated[
+    str | None,
+    typer.Option(
+        "--engine",
+        metavar="auto|memory|local|dask",
+        help="In memory, by parts here or on a cluster (auto: by parts where files are large).",
+        rich_help_panel=_PARTS,
+    ),
+]
+Scheduler = Annotated[
+    str | None,
+    typer.Option(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="Of the Dask cluster, such as tcp://10.0.0.5:8786.",
+        rich_help_panel=_PARTS,
+    ),
+]
+PartitionSize = Annotated[
+    str | None,
+    typer.Option(
+        "--partition-size",
+        metavar="SIZE",
+        help="Text in a part (32MiB).",
+        rich_help_panel=_PARTS,
+    ),
+]
+Work = Annotated[
+    Path | None,
+    typer.Option(
+        "--work",
+        metavar="DIR",
+        help="The folder that parts go through; all workers must reach it.",
+        rich_help_panel=_PARTS,
     ),
 ]
 

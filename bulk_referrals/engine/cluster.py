@@ -40,7 +40,7 @@ class DaskEngine:
         futures: list[Future[Any]] = self._client.map(step, tasks, pure=False)
         try:
             for future in futures:
-                yield future.result()  # type: ignore[no-untyped-call]
+                yield future.result()
         except KilledWorker as error:
             message = (
                 "Workers of the cluster died again and again over the same part, perhaps for want "
@@ -48,7 +48,8 @@ class DaskEngine:
             )
             raise StoppedError(message) from error
         finally:
-            self._client.cancel([each for each in futures if not each.done()])
+            left = [each for each in futures if not each.done()]  # type: ignore[no-untyped-call]
+            self._client.cancel(left)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Let go of the scheduler, which goes on for others."""

@@ -30,7 +30,8 @@ from bulk_referrals.wayback import ROW_KEY, own_columns
 Take = Callable[[int, pa.Table, pa.Table], None]
 
 _CHUNK_BYTES: Final = 4 << 20
-_BLOCKS_BYTES: Final = (4 << 20, 64 << 20)  # a row must fit into the last
+_BLOCK_BYTES: Final = 4 << 20
+_LONGEST_ROW_BYTES: Final = 64 << 20
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -219,7 +220,7 @@ def _beginning(found: _Text) -> Grid:
 
 def _in_blocks(found: _Text, piece_bytes: int, rounded: Collection[str], take: Take) -> _Told:
     """Hand over all pieces, read in larger blocks where a row does not fit into one."""
-    for block_bytes in _BLOCKS_BYTES:
+    for block_bytes in (min(_BLOCK_BYTES, piece_bytes), _LONGEST_ROW_BYTES):
         told = _Told()
         try:
             for grid in found.grids(piece_bytes, block_bytes):
@@ -236,7 +237,7 @@ def _in_blocks(found: _Text, piece_bytes: int, rounded: Collection[str], take: T
         return told
     raise InputError(
         found.path,
-        f"a row is longer than {_BLOCKS_BYTES[-1] >> 20} MiB",
+        f"a row is longer than {_LONGEST_ROW_BYTES >> 20} MiB",
         advice='A quotation mark (") may never be closed. Look for it, and export the file again.',
     )
 

@@ -18,6 +18,7 @@ from bulk_referrals.events import RUN_ID, Event, happened
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import RunState
 from bulk_referrals.pipeline.arriving import landed, moved_away
+from bulk_referrals.pipeline.choosing import goes_by_parts, is_by_parts, is_lot
 from bulk_referrals.pipeline.credentials import with_credentials
 from bulk_referrals.pipeline.preparing import prepare
 from bulk_referrals.pipeline.watch import Watch
@@ -28,6 +29,10 @@ if TYPE_CHECKING:
 __all__ = ["Watch", "check", "report", "resume", "run", "runs", "template"]
 
 # These were for the sitting that they were given to; a resumed run is to reach its end.
+_NO_PAYLOADS: Final = (
+    "The exact payloads are written of what is checked in memory. Add --engine memory, or leave "
+    "--dry-run out."
+)
 _NOT_RESUMED: Final = frozenset({"canary", "limit"})
 
 
@@ -52,6 +57,12 @@ def check(
     """
     now = datetime.now(UTC)
     with landed(files, settings) as sources:
+        if goes_by_parts(sources.arrival, settings):
+            from bulk_referrals.pipeline.parts import check_by_parts  # noqa: PLC0415 - seldom
+
+            if payloads:
+                raise UsageError(_NO_PAYLOADS)
+            return check_by_parts(sources.arrival, settings, run_id=_run_id(now), now=now)
         prepared = prepare(sources.arrival, settings, now=now, stdin=stdin)
         from bulk_referrals.pipeline.publishing import publish_check  # noqa: PLC0415 - see above
 
@@ -122,6 +133,25 @@ def _run(
         settings = settings.model_copy(update={"rate": None})  # it has no limit to keep to
     whose = organisation(settings, sandbox=sandbox)
     with landed(files, settings, watch=watch, organisation=whose) as sources:
+        if goes_by_parts(sources.arrival, settings):
+            from bulk_referrals.pipeline.parts import run_by_parts  # noqa: PLC0415 - seldom needed
+
+            with (
+                _opened(settings) as ledger,
+                ledger.lock(run_id, wait_s=settings.wait_s, grace_s=settings.timeout),
+                sources.reading() as arrival,
+            ):
+                finished = run_by_parts(
+                    arrival,
+                    settings,
+                    run_id=run_id,
+                    now=now,
+                    target=SANDBOX_TARGET if sandbox else settings.base_url,
+                    organisation=whose,
+                    ledger=ledger,
+                    watch=watch,
+                )
+                return moved_away(finished, ledger, settings, watch, sources.stores)
         with sources.reading() as arrival:
             prepared = prepare(arrival, settings, now=now, stdin=stdin)
         happened(
@@ -213,6 +243,11 @@ def _resume(
         require_connection(settings, sandbox=record.target == SANDBOX_TARGET)
         for sentence in _changed_sources(record):
             watch.notice(sentence)
+        if is_by_parts(ledger, record):
+            from bulk_referrals.pipeline.parts import resume_by_parts  # noqa: PLC0415 - seldom
+
+            finished = resume_by_parts(record, settings, ledger, watch)
+            return moved_away(finished, ledger, settings, watch)
         finished = sit(kept(ledger, record), settings, ledger, watch, is_new=False)
         return moved_away(finished, ledger, settings, watch)
 
@@ -234,6 +269,12 @@ def report(run_id: str, settings: Settings) -> "Finished":
         record = ledger.run(run_id)
         if record is None:
             raise UsageError(no_run(run_id))
+        if is_by_parts(ledger, record):
+            message = (
+                f"Run {run_id} went by parts, which leave nothing behind to make its report from "
+                "again. If it has not ended yet: bulk-referrals resume " + run_id
+            )
+            raise UsageError(message)
         return publish(kept(ledger, record), ledger, settings)
 
 
@@ -246,7 +287,7 @@ def runs(settings: Settings) -> list[RunRecord]:
     if isinstance(settings.ledger, Path) and not settings.ledger.exists():
         return []
     with _opened(settings) as ledger:
-        return ledger.runs()
+        return [record for record in ledger.runs() if not is_lot(record.run_id)]
 
 
 def template(path: Path, *, force: bool) -> None:
@@ -310,7 +351,8 @@ def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
     from bulk_referrals.pipeline.publishing import no_run  # noqa: PLC0415 - see above
 
     if run_id is None:
-        kept_here = (one for one in reversed(ledger.runs()) if one.pruned_at is None)
+        known = (one for one in reversed(ledger.runs()) if not is_lot(one.run_id))
+        kept_here = (one for one in known if one.pruned_at is None)
         record = next((one for one in kept_here if _is_open(one)), None)
         if record is None:
             message = "There is no unfinished run in this ledger, so there is nothing to resume."

@@ -35,8 +35,13 @@ States = npt.NDArray[np.int8]
 
 def without_sending(checked: pd.DataFrame) -> pd.DataFrame:
     """Return the outcomes frame of a check: what is ready is `not_sent`, code `ready`."""
+    return completed_unsent(checked, otherwise="ready")
+
+
+def completed_unsent(checked: pd.DataFrame, *, otherwise: str) -> pd.DataFrame:
+    """Return the outcomes frame where nothing is known: what is ready is `not_sent`, so coded."""
     nothing_known = np.zeros(len(checked), dtype=np.int8)
-    return completed(checked, _NO_RESULTS, states=nothing_known, otherwise="ready")
+    return completed(checked, _NO_RESULTS, states=nothing_known, otherwise=otherwise)
 
 
 def completed(

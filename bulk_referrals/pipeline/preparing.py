@@ -49,21 +49,13 @@ def prepare(
     Raises:
         UsageError: a setting or a source cannot be used; nothing was sent.
     """
-    options = LoadOptions(
-        columns=settings.columns,
-        sheets=settings.sheets,
-        encoding=settings.encoding,
-        delimiter=settings.delimiter,
-        max_memory_bytes=settings.max_memory,
-        read_timeout_s=settings.read_timeout,
-        allow_empty=settings.allow_empty,
-    )
+    options = load_options(settings)
     import_ahead()
     loaded = load(arrival.paths, options, stdin=stdin, fetched=arrival.fetched)
     loaded = replace(loaded, sources=with_etags(loaded.sources, arrival))
     from bulk_referrals.validator import validate  # noqa: PLC0415 - see `ahead`
 
-    rules, told = _rules(settings, options, now)
+    rules, told = rules_of(settings, options, now)
     checked = validate(loaded.rows, rules, places=_places(loaded))
     pa.default_memory_pool().release_unused()  # the report is made in what reading took
     return Prepared(
@@ -80,6 +72,19 @@ def prepare(
     )
 
 
+def load_options(settings: Settings) -> LoadOptions:
+    """Return what the user says about the sources."""
+    return LoadOptions(
+        columns=settings.columns,
+        sheets=settings.sheets,
+        encoding=settings.encoding,
+        delimiter=settings.delimiter,
+        max_memory_bytes=settings.max_memory,
+        read_timeout_s=settings.read_timeout,
+        allow_empty=settings.allow_empty,
+    )
+
+
 def _places(loaded: Loaded) -> list[str]:
     def place(table: SourceTable) -> str:
         path = loaded.sources[table.source].path
@@ -88,7 +93,8 @@ def _places(loaded: Loaded) -> list[str]:
     return [place(table) for table in loaded.tables]
 
 
-def _rules(settings: Settings, options: LoadOptions, now: datetime) -> tuple[Rules, list[str]]:
+def rules_of(settings: Settings, options: LoadOptions, now: datetime) -> tuple[Rules, list[str]]:
+    """Return what the validator goes by, and sentences on the suppression lists."""
     rules = Rules(
         now=now,
         campaign_token=settings.campaign_token,

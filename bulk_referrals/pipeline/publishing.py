@@ -123,6 +123,17 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
         LedgerError: the ledger cannot be read.
         OSError: the report cannot be written.
     """
+    outcomes = outcomes_of(run, ledger)
+    report = report_of(run.record, settings, outcomes=outcomes, original=run.original)
+    return published(replace(report, fetched=run.fetched), settings)
+
+
+def outcomes_of(run: Run, ledger: Ledger) -> pd.DataFrame:
+    """Return what has become of every line of a run, as the ledger holds it.
+
+    Raises:
+        LedgerError: the ledger cannot be read.
+    """
     record = run.record
     results = ledger.results(record.run_id)
     settled = np.zeros(len(run.checked), dtype=bool)
@@ -131,36 +142,49 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
     known = look_up(
         open_lines, ledger=ledger, organisation=record.organisation, run_id=record.run_id
     )
+    return completed(
+        run.checked,
+        _not_overtaken(results, known.states),
+        states=known.states,
+        otherwise="unexpected" if record.state is RunState.REFUSED else "stopped",
+    )
+
+
+def report_of(
+    record: RunRecord,
+    settings: Settings,
+    *,
+    outcomes: pd.DataFrame,
+    original: tuple[pa.Table, ...],
+) -> RunReport:
+    """Return the report of a run; what it exits with is not known yet.
+
+    Args:
+        record: as the ledger keeps it.
+        settings: where the ledger is.
+        outcomes: the outcomes frame, of all lines or of some.
+        original: per table, the author's cells.
+    """
     cut_off = record.state is RunState.SENDING
-    stop_reason = "The run was cut off before its end." if cut_off else record.stop_reason
-    return _finished(
-        RunReport(
-            run_id=record.run_id,
-            version=record.version,
-            started_at=record.started_at,
-            finished_at=record.finished_at or datetime.now(UTC),
-            state=record.state,
-            exit_code=0,
-            stop_reason=stop_reason,
-            resume_command=resume_command(record, settings),
-            sending=True,
-            target=record.target,
-            timezone=record.timezone,
-            settings=shown(record.settings),
-            sources=record.sources,
-            tables=record.tables,
-            outcomes=completed(
-                run.checked,
-                _not_overtaken(results, known.states),
-                states=known.states,
-                otherwise="unexpected" if record.state is RunState.REFUSED else "stopped",
-            ),
-            original=run.original,
-            requests=record.requests,
-            notices=record.notices,
-            fetched=run.fetched,
-        ),
-        settings,
+    return RunReport(
+        run_id=record.run_id,
+        version=record.version,
+        started_at=record.started_at,
+        finished_at=record.finished_at or datetime.now(UTC),
+        state=record.state,
+        exit_code=0,
+        stop_reason="The run was cut off before its end." if cut_off else record.stop_reason,
+        resume_command=resume_command(record, settings),
+        sending=True,
+        target=record.target,
+        timezone=record.timezone,
+        settings=shown(record.settings),
+        sources=record.sources,
+        tables=record.tables,
+        outcomes=outcomes,
+        original=original,
+        requests=record.requests,
+        notices=record.notices,
     )
 
 
@@ -194,7 +218,7 @@ def publish_check(
         OSError: the report cannot be written.
     """
     bodies_of = partial(_write_payloads, prepared.checked, settings)
-    return _finished(
+    return published(
         RunReport(
             run_id=run_id,
             version=__version__,
@@ -248,13 +272,25 @@ def resume_command(record: RunRecord, settings: Settings) -> str:
     return shlex.join(["bulk-referrals", "resume", record.run_id, *ledger])
 
 
-def _finished(
+def published(
     report: RunReport,
     settings: Settings,
     *,
     beside: Mapping[str, reporter.Writer] | None = None,
+    summary: Summary | None = None,
 ) -> Finished:
-    summary = summarise(report)
+    """Write a report.
+
+    Args:
+        report: of a run or a check.
+        settings: where the reports are.
+        beside: name -> what writes it, of further files.
+        summary: its figures, where the report holds only an excerpt of its lines.
+
+    Raises:
+        OSError: the report cannot be written.
+    """
+    summary = summary or summarise(report)
     copies, told = reporter.annotated(report, summary)
     report = replace(
         report, exit_code=_exit_code(report, summary), notices=(*report.notices, *told)

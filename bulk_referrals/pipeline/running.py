@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bulk_referrals.config import SANDBOX_TARGET, Settings
-from bulk_referrals.errors import LedgerError, StoppedError, UsageError
+from bulk_referrals.errors import BulkReferralsError, LedgerError, StoppedError, UsageError
 from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import Plan
 from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
@@ -39,6 +39,30 @@ def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: b
         UsageError: the user said no; nothing was sent.
         LedgerError: the ledger could not be used before anything was sent.
     """
+    run, trouble = settle(run, settings, ledger, watch, is_new=is_new)
+    begun = run.record
+    try:
+        finished = publish(run, ledger, settings)
+    except (LedgerError, OSError) as error:
+        message = (
+            f"Run {begun.run_id} has ended, but its report could not be made: {error} "
+            f"Once that is mended: bulk-referrals report {begun.run_id}"
+        )
+        raise StoppedError(message) from error
+    with suppress(LedgerError) if trouble else nullcontext():
+        ledger.update(replace(begun, outcomes=finished.summary.outcomes,
+                              exit_code=finished.report.exit_code))  # fmt: skip
+    return finished
+
+
+def settle(
+    run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: bool
+) -> tuple[Run, BulkReferralsError | None]:
+    """Send what is ready and not yet settled, and record how it ended; see `sit`.
+
+    Returns:
+        The run with its record as the ledger has it now; and the error that ended it, if any.
+    """
     known = look_up(
         run.checked,
         ledger=ledger,
@@ -61,18 +85,7 @@ def sit(run: Run, settings: Settings, ledger: Ledger, watch: Watch, *, is_new: b
             stop = stop or Stop(reason=f"The limit of {settings.limit} rows was reached.")
         begun = _ended(begun, stop, ended.figures)
         ledger.update(begun)
-    try:
-        finished = publish(replace(run, record=begun), ledger, settings)
-    except (LedgerError, OSError) as error:
-        message = (
-            f"Run {begun.run_id} has ended, but its report could not be made: {error} "
-            f"Once that is mended: bulk-referrals report {begun.run_id}"
-        )
-        raise StoppedError(message) from error
-    with suppress(LedgerError) if ended.trouble else nullcontext():
-        ledger.update(replace(begun, outcomes=finished.summary.outcomes,
-                              exit_code=finished.report.exit_code))  # fmt: skip
-    return finished
+    return replace(run, record=begun), ended.trouble
 
 
 def _to_send(
@@ -155,7 +168,7 @@ def _send(
             ended = _send_planned(run, planned, known, place, settings, pace, ledger, watch)
             # What is in doubt stays so: it may stand on the platform.
             ended = _still_waiting(run, ended, waiting & ~known.in_doubt, ledger)
-    return run, replace(ended, figures=_sum(looked.figures, ended.figures))
+    return run, replace(ended, figures=sum_of(looked.figures, ended.figures))
 
 
 def _still_waiting(run: Run, ended: Ended, waiting: Mask, ledger: Ledger) -> Ended:
@@ -218,11 +231,12 @@ def _ended(record: RunRecord, stop: Stop | None, figures: RequestFigures) -> Run
         finished_at=datetime.now(UTC),
         state=state,
         stop_reason=stop.reason if stop else "",
-        requests=_sum(before, figures),
+        requests=sum_of(before, figures),
     )
 
 
-def _sum(one: RequestFigures, other: RequestFigures) -> RequestFigures:
+def sum_of(one: RequestFigures, other: RequestFigures) -> RequestFigures:
+    """Return what both come to."""
     return RequestFigures(
         **{each.name: getattr(one, each.name) + getattr(other, each.name)
            for each in fields(RequestFigures)}

@@ -23,9 +23,10 @@ from bulk_referrals.reporter.to_fix import write_to_fix
 from bulk_referrals.reporter.workbook import write_workbook
 from bulk_referrals.summary import Summary, summarise
 
-__all__ = ["Writer", "annotated", "manifest", "write", "write_manifest"]
+__all__ = ["Writer", "annotated", "manifest", "write", "write_manifest", "write_results"]
 
 MANIFEST: Final = "run.json"
+_MOST_AT_ONCE: Final = 16
 
 Writer = Callable[[Path], None]
 
@@ -57,12 +58,19 @@ def write(
     for stale in (*folder.glob("to_fix*.*"), *folder.glob("annotated*.*")):
         if stale.name not in outputs:
             stale.unlink()
-    with ThreadPoolExecutor(len(writers)) as pool:  # Arrow lets go of the interpreter
+    with ThreadPoolExecutor(
+        min(len(writers), _MOST_AT_ONCE)
+    ) as pool:  # Arrow lets go of the interpreter
         begun = [pool.submit(_write, folder / name, each) for name, each in writers.items()]
     for done in begun:
         done.result()
     _write(folder / MANIFEST, partial(_write_manifest, manifest(report, found, outputs)))
     return outputs
+
+
+def write_results(report: RunReport, path: Path) -> None:
+    """Write the lines of a report, or of a part of one, as `results.csv` holds them."""
+    write_delimited(result_lines(report), path)
 
 
 def write_manifest(report: RunReport, folder: Path, summary: Summary) -> dict[str, str]:
@@ -94,12 +102,14 @@ def _writers(
         name: partial(write_to_fix, report, summary, tables, book=name.endswith(".xlsx"))
         for name, tables in summary.to_fix.items()
     }
+    results = {"results.csv": partial(write_delimited, lines)}
+    whole = {} if summary.is_of_more(report) else results
     return {
         "report.xlsx": partial(write_workbook, report, summary, lines),
         "report.html": partial(write_page, report, summary, lines, beside=tuple(beside)),
         **to_fix,
         **beside,
-        "results.csv": partial(write_delimited, lines),
+        **whole,
     }
 
 

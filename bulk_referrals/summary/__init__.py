@@ -75,6 +75,10 @@ class Summary:
     to_fix: dict[str, tuple[int, ...]]
     corrects: tuple[str, ...]
 
+    def is_of_more(self, report: RunReport) -> bool:
+        """Tell whether these are the figures of more lines than the report holds."""
+        return self.rows > len(report.outcomes)
+
 
 def summarise(report: RunReport) -> Summary:
     """Return the figures, tables and sentences of a run; reads each column it needs once."""
@@ -92,7 +96,7 @@ def _summary(report: RunReport, outcome_of: figures.Ints, referrers: Future[pa.T
     warnings = figures.filled(column(report.outcomes, "warning"))
     groups = figures.to_fix_groups(report, needing)
     return Summary(
-        headline=sentences.headline(report, outcomes),
+        headline=sentences.headline(report, outcomes, invites=len(report.outcomes)),
         tasks=sentences.tasks(
             report, outcomes, imbalance=imbalance, warnings=warnings, to_fix=tuple(groups)
         ),
@@ -101,7 +105,7 @@ def _summary(report: RunReport, outcome_of: figures.Ints, referrers: Future[pa.T
         outcomes=outcomes,
         codes=figures.most_frequent(column(report.outcomes, "code")),
         books_balance=not imbalance,
-        books=sentences.books(report, imbalance),
+        books=sentences.books(report, imbalance, invites=len(report.outcomes)),
         sources=figures.sources(report, outcome_of),
         reasons=figures.reasons(report, needing),
         over_time=over_time,

@@ -18,6 +18,7 @@ from bulk_referrals.weaving import flat
 
 _STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 _MOST_STEPS: Final = 40
+_COUNTED: Final = ["outcome", "code", "invites"]
 
 _KINDS: Final = len(Outcome) + 1  # with what is no outcome
 
@@ -176,9 +177,14 @@ def reasons(report: RunReport, positions: pa.Array) -> tuple[Reason, ...]:
     frame = report.outcomes
     pairs = pa.table({name: column(frame, name) for name in ("outcome", "code")})
     counted = pairs.take(positions).group_by(["outcome", "code"])
+    return reasons_of(counted.aggregate([([], "count_all")]).rename_columns(_COUNTED))
+
+
+def reasons_of(counted: pa.Table) -> tuple[Reason, ...]:
+    """Return the reasons, in order, for counted `invites` by `outcome` and `code`."""
     found = [
-        _reason(Outcome(entry["outcome"]), entry["code"] or "", entry["count_all"])
-        for entry in counted.aggregate([([], "count_all")]).to_pylist()
+        _reason(Outcome(entry["outcome"]), entry["code"] or "", entry["invites"])
+        for entry in counted.select(_COUNTED).to_pylist()
     ]
     found.sort(key=lambda it: (it.outcome is not Outcome.UNKNOWN, -it.rows, it.code))
     return tuple(found)
@@ -198,7 +204,7 @@ def over_time(report: RunReport, outcome_of: Ints) -> tuple[tuple[Moment, ...], 
         return (), 0
     instants = sent.drop_null().cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     seconds = np.asarray(instants) // 1_000_000
-    step_s = _step_s(int(seconds.max() - seconds.min()))
+    step_s = finest_step(int(seconds.max() - seconds.min()))
     start = int(seconds.min()) // step_s
     steps = seconds // step_s - start
     width = len(Outcome)
@@ -218,7 +224,8 @@ def over_time(report: RunReport, outcome_of: Ints) -> tuple[tuple[Moment, ...], 
     return moments, step_s
 
 
-def _step_s(span_s: int) -> int:
+def finest_step(span_s: int) -> int:
+    """Return the finest step, in seconds, that gives 40 or fewer over a span of seconds."""
     fitting = (step for step in _STEPS_S if span_s // step < _MOST_STEPS)
     return next(fitting, span_s // _MOST_STEPS + 1)
 

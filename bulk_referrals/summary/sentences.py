@@ -76,11 +76,10 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun if number == 1 else noun + 's'}"
 
 
-def headline(report: RunReport, outcomes: Mapping[str, int]) -> str:
-    """Return what happened, in one sentence."""
+def headline(report: RunReport, outcomes: Mapping[str, int], *, invites: int) -> str:
+    """Return what happened to so many invites, in one sentence."""
     if report.state in {RunState.REFUSED, RunState.NOTHING_TO_DO}:
         return report.stop_reason
-    invites = len(report.outcomes)
     if not invites:
         return "The files hold no rows, so there was nothing to do."
     if outcomes[Outcome.ACCEPTED] == invites > 1:
@@ -236,10 +235,10 @@ def _look(number: int) -> Task | None:
     return Task(label="Warnings", outcome=None, what=what, how=how)
 
 
-def books(report: RunReport, imbalance: str) -> str:
+def books(report: RunReport, imbalance: str, *, invites: int) -> str:
     """Return whether the books balance, as a sentence; `imbalance` is "" when they do."""
     if imbalance:
         return f"The books do not balance: {imbalance}."
-    read, invites = sum(source.rows for source in report.sources), len(report.outcomes)
+    read = sum(source.rows for source in report.sources)
     asked = "" if read == invites else f", asking for {invites:,} invites"
     return f"The books balance: {count(read, 'row')} read{asked}, every one accounted for."

@@ -170,8 +170,8 @@ def marked(checked: pa.Table, again: pa.Table, *, places: Sequence[str]) -> pa.T
     told = warnings_column(
         [(asked["at"].to_numpy(), _asked_by(asked["referrers"].to_pylist()))], length=length
     )
-    warning = pc.binary_join_element_wise(checked["warning"], told, "; ", null_handling="skip")
-    warning = pc.if_else(pc.equal(warning, ""), pa.scalar(None, pa.string()), warning)
+    both = pc.binary_join_element_wise(checked["warning"], told, "; ")
+    warning = pc.coalesce(both, checked["warning"], told)
     checked = checked.set_column(checked.schema.get_field_index("warning"), "warning", warning)
     first = np.full(length, -1, dtype=np.int64)
     first[at] = repeated["first"].to_numpy()
