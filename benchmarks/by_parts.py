@@ -31,12 +31,17 @@ def main() -> None:
 
 
 def tell(asked: argparse.Namespace, exports: Path, folder: Path, size: str) -> None:
-    command = [sys.executable, "-m", "bulk_referrals", "check", str(exports), "--region", "IN",
-               "--engine", "dask" if asked.scheduler else "local", "--partition-size", size,
-               "--reports", str(folder / "reports"), "--work", str(folder / "work"), "-q"]  # fmt: skip
-    command += ["--scheduler", asked.scheduler] if asked.scheduler else []
+    flags = {
+        "--region": "IN",
+        "--engine": "dask" if asked.scheduler else "local",
+        "--partition-size": size,
+        "--reports": str(folder / "reports"),
+        "--work": str(folder / "work"),
+    } | ({"--scheduler": asked.scheduler} if asked.scheduler else {})
+    command = [sys.executable, "-m", "bulk_referrals", "check", str(exports), "-q"]
+    command += [word for flag in flags.items() for word in flag]
     found = measuring.measure(command, runs=1, longest_s=_LONGEST_S)
-    told = sorted((folder / "reports").iterdir())[-1] / "run.json"
+    told = max((folder / "reports").iterdir()) / "run.json"
     manifest = json.loads(told.read_text("utf-8"))
     text_mib = sum(each.stat().st_size for each in exports.iterdir()) / (1 << 20)
     print(

@@ -151,7 +151,7 @@ def _run(
                     ledger=ledger,
                     watch=watch,
                 )
-                return moved_away(finished, ledger, settings, watch, sources.stores)
+                return sources.moved_away(finished, ledger)
         with sources.reading() as arrival:
             prepared = prepare(arrival, settings, now=now, stdin=stdin)
         happened(

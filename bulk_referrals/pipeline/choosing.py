@@ -5,9 +5,9 @@ from typing import Final
 
 from bulk_referrals.config import Settings
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.landing import Arrival
 from bulk_referrals.ledger import Ledger, RunRecord
 from bulk_referrals.loader import find
+from bulk_referrals.model import Arrival
 
 PARTS: Final = "parts"  # the frame that the ledger keeps of a run by parts
 _STDIN: Final = "-"

@@ -21,10 +21,11 @@ from bulk_referrals import pipeline
 from bulk_referrals.config import Settings, load_settings
 from bulk_referrals.engine import Engine, LocalEngine, open_engine
 from bulk_referrals.errors import InputError, StoppedError, UsageError
-from bulk_referrals.landing import Arrival
+from bulk_referrals.model import Arrival
 from bulk_referrals.pipeline import parts
 from bulk_referrals.pipeline.parts import results
 from bulk_referrals.pipeline.parts.checking import frame_of
+from bulk_referrals.pipeline.parts.sending import OneOfMany
 from bulk_referrals.pipeline.parts.spool import Spool
 from bulk_referrals.pipeline.preparing import prepare
 
@@ -35,7 +36,7 @@ SAMPLES: Final = Path(__file__).parents[2] / "sample_data"
 VARYING: Final = {"sent_at", "request_id", "attempts"}
 
 Rows = list[list[str]]
-Chance = random.Random  # noqa: S311 - rows to test with
+Chance = random.Random
 
 
 @pytest.fixture(scope="session")
@@ -66,7 +67,7 @@ def settings_for(folder: Path, part_bytes: int, **more: Any) -> Settings:
 def by_parts(
     engine: Engine, paths: Sequence[str], settings: Settings
 ) -> tuple[pd.DataFrame, tuple[str, ...], int]:
-    """Return the checked frame of all parts together, the notices, and how many parts there are."""
+    """Return the checked frame of all parts together, the notices, and the number of parts."""
     spool = Spool(settings.work / "one")
     spool.make()
     try:
@@ -311,7 +312,7 @@ def test_a_check_reports_as_in_memory(
     assert not list((tmp_path / "local" / "work").iterdir())
 
 
-class _Yes(parts.OneOfMany):
+class _Yes(OneOfMany):
     def __init__(self) -> None:
         """Watch for nobody."""
 
@@ -385,7 +386,7 @@ def test_a_step_that_kills_every_worker_ends_in_a_sentence(scheduler: str) -> No
             list(engine.each(always_dies, [1]))
     finally:
         engine.close()
-    with Client(scheduler, set_as_default=False) as client:  # type: ignore[no-untyped-call]
+    with Client(scheduler, set_as_default=False) as client:
         client.wait_for_workers(2, timeout=120)
 
 

@@ -26,10 +26,9 @@ from bulk_referrals.errors import (
     UsageError,
 )
 from bulk_referrals.frames import to_frame
-from bulk_referrals.landing import Arrival
 from bulk_referrals.ledger import Ledger, RunRecord
 from bulk_referrals.loader import find
-from bulk_referrals.model import CHECKED_TEXT, RequestFigures, RunReport, RunState
+from bulk_referrals.model import CHECKED_TEXT, Arrival, RequestFigures, RunReport, RunState
 from bulk_referrals.pipeline.arriving import twins, with_etags
 from bulk_referrals.pipeline.choosing import PARTS
 from bulk_referrals.pipeline.declining import unexpected
