@@ -52,6 +52,7 @@ from bulk_referrals.pipeline.watch import Watch
 __all__ = ["check_by_parts", "resume_by_parts", "run_by_parts"]
 
 _STDIN: Final = "-"
+_ONLY_HERE: Final = frozenset({"config", "profile"})  # files of this machine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -372,8 +373,7 @@ def _go_on(
 def _for_workers(settings: Settings) -> Mapping[str, object]:
     """Return the settings without secrets, and without the files that only we can read."""
     public = settings.public()
-    return {name: value for name, value in public.items()
-            if value not in (None, "", [], {}) and name not in {"config", "profile"}}  # fmt: skip
+    return {name: value for name, value in public.items() if name not in _ONLY_HERE}
 
 
 def _one_by_one(
