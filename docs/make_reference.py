@@ -139,7 +139,7 @@ def default_of(name: str) -> str:
     if reads(marks, parse_rate):
         return f'`"{value:g}/min"`'
     if reads(marks, parse_size):
-        return f'`"{value >> 30}GiB"`'
+        return f'`"{value >> 30}GiB"`' if value >> 30 else f'`"{value >> 20}MiB"`'
     return f"`{json.dumps(value)}`"
 
 

@@ -22,6 +22,10 @@ class Keywords(TypedDict, total=False):
     delimiter: str
     max_memory: int | str
     read_timeout: float
+    engine: Literal["auto", "memory", "local", "dask"]
+    scheduler: str
+    partition_size: int | str
+    work: str | Path
     campaign_token: str
     region: str
     invited_on: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bulk_referrals.errors import UsageError
 from bulk_referrals.model import Outcome, RunState
 
 if TYPE_CHECKING:
@@ -77,7 +78,16 @@ class RunResult:
 
         Made anew by each call. Text columns are backed by Arrow, an empty cell is null; `row`
         and `attempts` are int64. It holds contacts.
+
+        Raises:
+            UsageError: they are too many for memory, and stand in the files `results-….csv`.
         """
+        if self._finished.summary.is_of_more(self._finished.report):
+            message = (
+                f"The results of {self.rows:,} invites are a set of files: results-00000.csv and "
+                "on, in `paths`. Read them one after another, or all at once as a data set."
+            )
+            raise UsageError(message)
         import pyarrow as pa  # noqa: PLC0415 - only who asks for rows needs it
 
         from bulk_referrals.frames import to_frame  # noqa: PLC0415 - as above

@@ -269,12 +269,6 @@ def report(run_id: str, settings: Settings) -> "Finished":
         record = ledger.run(run_id)
         if record is None:
             raise UsageError(no_run(run_id))
-        if is_by_parts(ledger, record):
-            message = (
-                f"Run {run_id} went by parts, which leave nothing behind to make its report from "
-                "again. If it has not ended yet: bulk-referrals resume " + run_id
-            )
-            raise UsageError(message)
         return publish(kept(ledger, record), ledger, settings)
 
 
@@ -359,7 +353,7 @@ def _unfinished(ledger: Ledger, run_id: str | None) -> RunRecord:
             raise UsageError(message)
         return record
     record = ledger.run(run_id)
-    if record is None:
+    if record is None or is_lot(run_id):
         raise UsageError(no_run(run_id))
     if not _is_open(record):
         message = f"Run {run_id} is finished, so there is nothing to resume."

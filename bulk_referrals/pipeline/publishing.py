@@ -19,6 +19,7 @@ from bulk_referrals.errors import UsageError
 from bulk_referrals.frames import to_frame, to_table
 from bulk_referrals.ledger import InviteState, Ledger, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
+from bulk_referrals.pipeline.choosing import PARTS
 from bulk_referrals.pipeline.outcomes import States, completed, without_sending
 from bulk_referrals.pipeline.planning import look_up, plan, without_code
 from bulk_referrals.pipeline.preparing import Prepared
@@ -86,6 +87,14 @@ def kept(ledger: Ledger, record: RunRecord) -> Run:
             f"The rows of run {record.run_id} are not in this ledger: they were pruned, or left "
             f"behind when its keys were brought here, on {record.pruned_at:%Y-%m-%d}. "
             "What is left of it is shown by: bulk-referrals runs"
+        )
+        raise UsageError(message)
+    parts = ledger.load_frame(record.run_id, PARTS)
+    if parts is not None:
+        last = f"{record.run_id}.{parts.num_rows - 1:05d}"
+        message = (
+            f"Run {record.run_id} went by parts, and its rows are kept lot by lot: "
+            f"{record.run_id}.00000 to {last}. Name one of these."
         )
         raise UsageError(message)
     checked = ledger.load_frame(record.run_id, "checked")
