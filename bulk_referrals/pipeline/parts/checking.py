@@ -153,10 +153,9 @@ class MarkTask:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MarkDone:
-    """What is ready in a part: `referrers` are its own distinct ones."""
+    """How much of a part is ready."""
 
     ready: int
-    referrers: int
 
 
 def mark_part(task: MarkTask) -> MarkDone:
@@ -176,8 +175,7 @@ def mark_part(task: MarkTask) -> MarkDone:
         sent = pc.or_(ready, pc.equal(checked["outcome"], Outcome.DUPLICATE.value))
         sent = pc.fill_null(sent, fill_value=True)
         spool.write(f"dealt-{part.index}", dealt(whole.filter(sent), "referrer_key", task.lots))
-    referrers = pc.count_distinct(checked["referrer_key"].filter(ready)).as_py()
-    return MarkDone(ready=int(pc.sum(ready).as_py() or 0), referrers=referrers)
+    return MarkDone(ready=int(pc.sum(ready).as_py() or 0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,12 +234,14 @@ def check_all(
             for part in parts
         ],
     )
+    ready = sum(each.ready for each in marks)
+    spool.discard("checked", "keys", "repeats")
     evidence = merged(each.evidence for each in done)
     return AllChecked(
         read=replace(read, parts=parts),
         lots=lots,
         lines=sum(each.lines for each in done),
-        ready=sum(each.ready for each in marks),
+        ready=ready,
         notices=decisions_notices(evidence, rules, places=places),
     )
 

@@ -74,6 +74,12 @@ class Spool:
         with pa.memory_map(str(self.path(name))) as mapped:
             return pa.Table.from_batches([ipc.open_file(mapped).get_batch(batch)])
 
+    def discard(self, *kinds: str) -> None:
+        """Remove the files of these kinds, which nobody reads any more."""
+        for kind in kinds:
+            for path in self.folder.glob(f"{kind}-*"):
+                path.unlink(missing_ok=True)
+
     def gather(self, kind: str, count: int, batch: int) -> pa.Table:
         """Return what every file of a kind holds for one reader, in the order of the files."""
         return pa.concat_tables([self.read(f"{kind}-{index}", batch) for index in range(count)])
