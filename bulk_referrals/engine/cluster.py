@@ -1,15 +1,22 @@
 """The engine of a cluster: Dask's scheduler deals the tasks out to its workers."""
 
+from asyncio import CancelledError as LoopCancelledError
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import CancelledError
 from typing import Any, Final
 
 from distributed import Client, Future
+from distributed.comm.core import CommClosedError
 from distributed.scheduler import KilledWorker
 
 from bulk_referrals.engine.port import Result, Task
 from bulk_referrals.errors import StoppedError, UsageError
 
 _REACHED_WITHIN_S: Final = 30
+_OTHERWISE_INSTALLED: Final = (
+    "The scheduler does not know this version of bulk-referrals. Install the same one, with its "
+    "extra dask, on the scheduler and on every worker."
+)
 
 
 class DaskEngine:
@@ -23,6 +30,10 @@ class DaskEngine:
     """
 
     def __init__(self, scheduler: str) -> None:
+        self._lost = (
+            f"The scheduler {scheduler} is gone. Start it and its workers again; what was begun "
+            "can then be gone on with: bulk-referrals resume"
+        )
         try:
             self._client = Client(  # type: ignore[no-untyped-call]
                 scheduler, timeout=_REACHED_WITHIN_S, set_as_default=False
@@ -47,9 +58,16 @@ class DaskEngine:
                 "of memory. Give them more, or make the parts smaller with --partition-size."
             )
             raise StoppedError(message) from error
+        except (CancelledError, LoopCancelledError, CommClosedError) as error:
+            raise StoppedError(self._lost) from error
+        except RuntimeError as error:
+            if "deserialization" not in str(error):
+                raise
+            raise UsageError(_OTHERWISE_INSTALLED) from error
         finally:
-            left = [each for each in futures if not each.done()]  # type: ignore[no-untyped-call]
-            self._client.cancel(left)  # type: ignore[no-untyped-call]
+            if self._client.status == "running":
+                left = [each for each in futures if not each.done()]  # type: ignore[no-untyped-call]
+                self._client.cancel(left)  # type: ignore[no-untyped-call]
 
     def close(self) -> None:
         """Let go of the scheduler, which goes on for others."""

@@ -2,10 +2,15 @@
 
 import csv
 import io
+import json
 import os
 import random
 import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -392,6 +397,38 @@ def test_a_step_that_kills_every_worker_ends_in_a_sentence(scheduler: str) -> No
 def test_a_scheduler_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bulk_referrals.engine.cluster._REACHED_WITHIN_S", 1)
     with pytest.raises(UsageError, match="cannot be reached"):
+        open_engine("tcp://127.0.0.1:9")
+
+
+def test_a_scheduler_that_is_lost_ends_in_a_sentence_that_says_how_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("bulk_referrals.engine.cluster._REACHED_WITHIN_S", 20)
+    where = tmp_path / "scheduler.json"
+    command = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--host", "127.0.0.1",
+               "--port", "0", "--no-dashboard", "--scheduler-file", str(where)]  # fmt: skip
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as lost:
+        deadline = time.monotonic() + 120
+        while not where.exists() or not where.read_text("utf-8"):
+            assert time.monotonic() < deadline, "the scheduler did not start"
+            time.sleep(0.05)
+        engine = open_engine(json.loads(where.read_text("utf-8"))["address"])
+        try:
+            results = engine.each(abs, [-1])  # and no worker takes it
+            with ThreadPoolExecutor() as pool:
+                first = pool.submit(next, results)
+                time.sleep(0.5)  # the task is on its way to the scheduler
+                lost.kill()
+                with pytest.raises(StoppedError, match="resume"):
+                    first.result(timeout=120)
+        finally:
+            engine.close()
+
+
+def test_a_missing_extra_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "bulk_referrals.engine.cluster", raising=False)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(UsageError, match=r"bulk-referrals\[dask\]"):
         open_engine("tcp://127.0.0.1:9")
 
 

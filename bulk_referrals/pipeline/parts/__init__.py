@@ -25,10 +25,18 @@ from bulk_referrals.errors import (
     StoppedError,
     UsageError,
 )
+from bulk_referrals.events import Event, happened
 from bulk_referrals.frames import to_frame
 from bulk_referrals.ledger import Ledger, RunRecord
 from bulk_referrals.loader import find
-from bulk_referrals.model import CHECKED_TEXT, Arrival, RequestFigures, RunReport, RunState
+from bulk_referrals.model import (
+    CHECKED_TEXT,
+    Arrival,
+    Outcome,
+    RequestFigures,
+    RunReport,
+    RunState,
+)
 from bulk_referrals.pipeline.arriving import twins, with_etags
 from bulk_referrals.pipeline.choosing import PARTS
 from bulk_referrals.pipeline.declining import unexpected
@@ -210,12 +218,18 @@ def run_by_parts(
             )
             if reason := _unexpected(record, settings, ledger):
                 return _refused(record, reason, checked, settings, place, ledger)
+            happened(
+                Event.ROWS_CHECKED,
+                rows={source.path: source.rows for source in record.sources},
+                ready=checked.ready,
+                invites=checked.lines,
+            )
             _ask(watch, record, checked.ready)
         except BaseException:
             place.spool.remove()
             raise
-        ledger.begin(record, {PARTS: _as_table(checked.read.parts, checked.lines)})
-        return _go_on(record, checked.read.parts, checked.lines, settings, place, ledger, watch)
+        ledger.begin(record, {PARTS: _as_table(checked)})
+        return _go_on(record, _Lots.of(checked), settings, place, ledger, watch)
 
 
 def _unexpected(record: RunRecord, settings: Settings, ledger: Ledger) -> str:
@@ -238,7 +252,7 @@ def _refused(
         stop_reason=reason,
         exit_code=EXIT_NOTHING_BEGUN,
     )
-    ledger.begin(record, {PARTS: _as_table(checked.read.parts, checked.lines)})
+    ledger.begin(record, {PARTS: _as_table(checked)})
     finished = report_all(
         checked.read.parts,
         report_of(record, settings, outcomes=_no_frame(), original=()),
@@ -285,9 +299,37 @@ def _ask(watch: Watch, record: RunRecord, ready: int) -> None:
         raise UsageError(message)
 
 
-def _as_table(parts: Sequence[Part], lines: int) -> pa.Table:
-    columns = {name: [getattr(part, name) for part in parts] for name in Part.__dataclass_fields__}
-    return pa.table({**columns, "lines": [lines] * len(parts)})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lots:
+    """What is to be sent, as the ledger remembers it.
+
+    Attributes:
+        parts: there are as many lots.
+        lines: invites asked for.
+        ready: of these, those that were to be sent.
+    """
+
+    parts: tuple[Part, ...]
+    lines: int
+    ready: int
+
+    @classmethod
+    def of(cls, checked: AllChecked) -> "_Lots":
+        return cls(parts=checked.read.parts, lines=checked.lines, ready=checked.ready)
+
+    @classmethod
+    def kept(cls, table: pa.Table) -> "_Lots":
+        rows = table.to_pylist()
+        names = Part.__dataclass_fields__
+        parts = tuple(Part(**{name: row[name] for name in names}) for row in rows)
+        return cls(parts=parts, lines=rows[0]["lines"], ready=rows[0]["ready"])
+
+
+def _as_table(checked: AllChecked) -> pa.Table:
+    parts = checked.read.parts
+    columns = {name: [getattr(each, name) for each in parts] for name in Part.__dataclass_fields__}
+    whole = {"lines": checked.lines, "ready": checked.ready}
+    return pa.table(columns | {name: [number] * len(parts) for name, number in whole.items()})
 
 
 def resume_by_parts(
@@ -299,13 +341,9 @@ def resume_by_parts(
         UsageError: its folder is gone.
         LedgerError: the ledger cannot be used.
     """
-    kept = ledger.load_frame(record.run_id, PARTS)
-    lines = kept.to_pylist() if kept is not None else []
-    parts = tuple(
-        Part(**{name: line[name] for name in Part.__dataclass_fields__}) for line in lines
-    )
+    lots = _Lots.kept(ledger.load_frame(record.run_id, PARTS))
     with _place(settings, record.run_id) as place:
-        if not all(place.spool.path(f"dealt-{part.index}").exists() for part in parts):
+        if not all(place.spool.path(f"dealt-{part.index}").exists() for part in lots.parts):
             place.spool.remove()
             message = (
                 f"The folder of run {record.run_id} ({place.spool.folder}) is gone, and with it "
@@ -315,13 +353,12 @@ def resume_by_parts(
         _require_shared(settings, record.target)
         begun = replace(record, state=RunState.SENDING, finished_at=None, stop_reason="")
         ledger.update(begun)
-        return _go_on(begun, parts, lines[0]["lines"], settings, place, ledger, watch)
+        return _go_on(begun, lots, settings, place, ledger, watch)
 
 
 def _go_on(
     record: RunRecord,
-    parts: Sequence[Part],
-    lines: int,
+    lots: _Lots,
     settings: Settings,
     place: _Place,
     ledger: Ledger,
@@ -332,27 +369,31 @@ def _go_on(
         SendTask(
             lot=lot,
             record=record,
-            first_at=tuple(part.first_at for part in parts),
+            first_at=tuple(part.first_at for part in lots.parts),
             settings=_for_workers(settings),
             spool=place.spool,
         )
-        for lot in range(len(parts))
+        for lot in range(len(lots.parts))
     ]
-    if settings.engine == "dask":
-        done = list(place.engine.each(send_elsewhere, tasks))
-    else:
-        done = _one_by_one(tasks, settings, ledger, watch)
+    watch.sending(lots.ready)
+    try:
+        if settings.engine == "dask":
+            done = _by_workers(tasks, place.engine, watch)
+        else:
+            done = _one_by_one(tasks, settings, ledger, watch)
+    finally:
+        watch.sent()
     record = _ended(record, done)
     ledger.update(record)
-    lots = tuple(task.lot for task in tasks if place.spool.path(f"sent-{task.lot}").exists())
+    sent = tuple(task.lot for task in tasks if place.spool.path(f"sent-{task.lot}").exists())
     header = report_of(record, settings, outcomes=_no_frame(), original=())
     try:
         finished = report_all(
-            parts,
+            lots.parts,
             header,
             settings,
-            lots=lots,
-            lines=lines,
+            lots=sent,
+            lines=lots.lines,
             otherwise="stopped",
             engine=place.engine,
             spool=place.spool,
@@ -376,6 +417,15 @@ def _for_workers(settings: Settings) -> Mapping[str, object]:
     return {name: value for name, value in public.items() if name not in _ONLY_HERE}
 
 
+def _by_workers(tasks: Sequence[SendTask], engine: Engine, watch: Watch) -> list[SendDone]:
+    """Have all lots sent, as many at once as there are workers."""
+    done = []
+    for each in engine.each(send_elsewhere, tasks):
+        done.append(each)
+        watch.settled(each.told)
+    return done
+
+
 def _one_by_one(
     tasks: Sequence[SendTask], settings: Settings, ledger: Ledger, watch: Watch
 ) -> list[SendDone]:
@@ -386,7 +436,7 @@ def _one_by_one(
         left = _left(settings, done)
         if left is None:
             reason = f"The limit of {settings.limit} rows was reached."
-            done.append(_stopped(reason))
+            done.append(SendDone(state=RunState.STOPPED, stop_reason=reason))
             break
         each = send_lot(task, left, ledger, own)
         done.append(each)
@@ -395,15 +445,10 @@ def _one_by_one(
     return done
 
 
-def _stopped(reason: str) -> SendDone:
-    return SendDone(
-        state=RunState.STOPPED, stop_reason=reason, requests=RequestFigures(), sent=0, failed=0
-    )
-
-
 def _left(settings: Settings, done: Sequence[SendDone]) -> Settings | None:
     """Return the settings for the next lot: what is left of what bounds the run; None: nothing."""
-    sent, failed = sum(each.sent for each in done), sum(each.failed for each in done)
+    sent = sum(each.sent for each in done)
+    failed = sum(each.told[Outcome.FAILED] for each in done)
     changed: dict[str, int | None] = {}
     if sent:
         changed["canary"] = None

@@ -8,12 +8,13 @@ with the lot, and to take the step again sends nothing twice.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals.config import Settings, load_settings
 from bulk_referrals.frames import to_frame, to_table
@@ -26,6 +27,7 @@ from bulk_referrals.pipeline.running import settle
 from bulk_referrals.pipeline.watch import Watch
 
 _PLACE = "at"
+_SENT = (Outcome.ACCEPTED, Outcome.FAILED, Outcome.UNKNOWN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,15 +62,18 @@ class SendDone:
         state: FINISHED where all of it is settled.
         stop_reason: a sentence where it is not.
         requests: what went over the wire for it, over all its sittings.
-        sent: its invites that were sent.
-        failed: of these, those that were refused.
+        told: what has become of its invites that were to be sent.
     """
 
     state: RunState
-    stop_reason: str
-    requests: RequestFigures
-    sent: int
-    failed: int
+    stop_reason: str = ""
+    requests: RequestFigures = field(default_factory=RequestFigures)
+    told: Counter[Outcome] = field(default_factory=Counter)
+
+    @property
+    def sent(self) -> int:
+        """Invites that were sent."""
+        return sum(self.told[each] for each in _SENT)
 
 
 def send_elsewhere(task: SendTask) -> SendDone:
@@ -100,9 +105,7 @@ def send_lot(task: SendTask, settings: Settings, ledger: Ledger, watch: Watch) -
     """
     lot = task.spool.gather("dealt", len(task.first_at), task.lot)
     if not lot.num_rows:
-        return SendDone(
-            state=RunState.FINISHED, stop_reason="", requests=RequestFigures(), sent=0, failed=0
-        )
+        return SendDone(state=RunState.FINISHED)
     at = np.asarray(lot[_PLACE])
     before = ledger.run(task.run_id)
     if before is None:
@@ -115,13 +118,12 @@ def send_lot(task: SendTask, settings: Settings, ledger: Ledger, watch: Watch) -
         run, _ = settle(run, settings, ledger, watch, is_new=before is None)
     outcomes = to_table(outcomes_of(run, ledger))
     _hand_over(task, outcomes.append_column(_PLACE, pa.array(at)), at)
-    told = Counter(outcomes["outcome"].to_pylist())
+    meant = outcomes.filter(pc.is_null(to_table(run.checked)["outcome"]))
     return SendDone(
         state=run.record.state,
         stop_reason=run.record.stop_reason,
         requests=run.record.requests,
-        sent=told[Outcome.ACCEPTED] + told[Outcome.FAILED] + told[Outcome.UNKNOWN],
-        failed=told[Outcome.FAILED],
+        told=Counter(map(Outcome, meant["outcome"].to_pylist())),
     )
 
 
