@@ -32,6 +32,10 @@ Take = Callable[[int, pa.Table, pa.Table], None]
 _CHUNK_BYTES: Final = 4 << 20
 _BLOCK_BYTES: Final = 4 << 20
 _LONGEST_ROW_BYTES: Final = 64 << 20
+# A piece holds no more rows than those of this size would be: what is said of a row that is at
+# fault takes memory, too, however short the row.
+_LEAST_ROW_BYTES: Final = 100
+_MOST_RAGGED: Final = 1_000_000  # at a time; they are kept one by one
 _GZIP: Final = b"\x1f\x8b"
 
 
@@ -82,7 +86,7 @@ class _Text:
         def on_ragged(row: object) -> str:
             number, count, written = row.number, row.actual_columns, row.text  # type: ignore[attr-defined]
             odd.append((number - 1, count, written))
-            return "skip"
+            return "skip" if len(odd) <= _MOST_RAGGED else "error"
 
         parsing = text.parse_options(head.delimiter, on_ragged, quoted=self.quoted)
         options = text.as_text(width, block_bytes, in_order=True) | {"parse_options": parsing}
@@ -252,11 +256,14 @@ def _by_size(
 ) -> Iterator[tuple[list[pa.RecordBatch], bool]]:
     """Yield the batches of each piece, and whether it is the last."""
     pending: list[pa.RecordBatch] = []
+    most = 1 + piece_bytes // _LEAST_ROW_BYTES
     for batch in reader:
-        if sum(each.nbytes for each in pending) >= piece_bytes:
-            yield pending, False
-            pending = []
-        pending.append(batch)
+        for start in range(0, max(1, batch.num_rows), most):
+            size_bytes = sum(each.nbytes for each in pending)
+            if size_bytes >= piece_bytes or sum(each.num_rows for each in pending) >= most:
+                yield pending, False
+                pending = []
+            pending.append(batch.slice(start, most))
     yield pending, True
 
 

@@ -46,7 +46,7 @@ def test_memory_comes_from_the_environment_and_a_flag_wins(
     monkeypatch.chdir(tmp_path)
     Path("a.csv").write_bytes(b"referrer_mobile,identifier\n" + b"1,2\n" * (33 << 20))
     monkeypatch.setenv("BULK_REFERRALS_MAX_MEMORY", "256MiB")
-    assert ended(monkeypatch, "a.csv") == 2
+    assert ended(monkeypatch, "a.csv", "--engine", "memory") == 2
     assert "a.csv: it is larger than 0.125 GiB. Split it" in capsys.readouterr().err
     assert ended(monkeypatch, "a.csv", "--max-memory", "1 MB") == 2
     assert "max_memory: it should be greater than or equal to" in capsys.readouterr().err
