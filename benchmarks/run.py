@@ -113,9 +113,13 @@ def main() -> None:
     kinds = [kind for kind in asked.formats.split(",") if kind]
     for kind in kinds if sizes else []:
         checked_alike(kind)
-    checks = list(measured(sizes, kinds, asked.longest))
     sends = None if asked.no_sending else sent(with_newman=not asked.no_newman)
-    results.write(checks, sends, HERE)
+    checks = []
+    for check in measured(sizes, kinds, asked.longest):
+        checks.append(check)
+        results.write(checks, sends, HERE)  # what was measured stands if the rest is broken off
+    if not checks:
+        results.write(checks, sends, HERE)
     print(f"written: {HERE / 'RESULTS.md'}")
 
 
