@@ -87,7 +87,7 @@ class Store:
             advice = "Check the folder and the name."
             raise NothingToDoError(str(address), problem, advice=advice)
         if not found:
-            advice = "Put .csv, .xlsx, .xls, .xlsb or .ods files there, or name another folder."
+            advice = "Put .csv, .xlsx, .ods, .parquet or the like there, or name another folder."
             raise NothingToDoError(str(address), "the folder holds no spreadsheet", advice=advice)
         if len(found) > MOST_FILES:
             raise InputError(

@@ -15,15 +15,15 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.loader import cells, files, headers
-from bulk_referrals.loader.files import find, is_spreadsheet
+from bulk_referrals.loader import cells, files, headers, parquet, pieces
+from bulk_referrals.loader.files import find, is_spreadsheet, text_bytes
 from bulk_referrals.loader.grid import Grid
 from bulk_referrals.loader.lists import load_list
-from bulk_referrals.loader.pieces import LongFile, read_long
+from bulk_referrals.loader.pieces import LongFile, Take
 from bulk_referrals.loader.tables import grids
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 
-__all__ = ["LongFile", "find", "is_spreadsheet", "load", "load_list", "read_long"]
+__all__ = ["LongFile", "find", "is_spreadsheet", "load", "load_list", "read_long", "text_bytes"]
 
 
 def load(
@@ -76,6 +76,25 @@ def load(
     )
 
 
+def read_long(
+    path: str, options: LoadOptions, *, place: Path, piece_bytes: int, take: Take
+) -> LongFile | None:
+    """Read a file in pieces of about so many bytes of text; None where it must be read whole.
+
+    Args:
+        path: as the user named it.
+        options: what the user says about the sources.
+        place: where its bytes lie.
+        piece_bytes: text in a piece.
+        take: is given each piece; see `pieces.read_long`.
+
+    Raises:
+        InputError: it cannot be read as it stands.
+    """
+    reading = parquet.read_long if files.is_parquet(place) else pieces.read_long
+    return reading(path, options, place=place, piece_bytes=piece_bytes, take=take)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _File:
     """One file, read."""
@@ -94,9 +113,13 @@ def _read(
     source: int,
     first_table: int,
 ) -> _File:
+    notices: list[str] = []
     with ThreadPoolExecutor(max_workers=1) as beside:  # hashing lets go of the interpreter
         sha256 = beside.submit(content.sha256)
-        found, notices = grids(content, options, columns)
+        if content.kind is files.Kind.PARQUET:
+            found = [parquet.read(content, options, columns)]
+        else:
+            found, notices = grids(content, options, columns)
         pairs = [cells.rows(grid, first_table + index) for index, grid in enumerate(found)]
     return _File(
         source=Source(

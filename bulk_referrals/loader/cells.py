@@ -38,7 +38,7 @@ _ROUNDED: Final = r"^[1-9]\d{1,8}000000(\.0+)?$"
 _LEAST_ROUNDED: Final = 2  # different ones: one may be somebody's number
 _MOST_BY_CHANCE: Final = 1e-4  # of the rows; of all numbers one in a million ends so
 _MOBILES: Final = ("referrer_mobile", "identifier", "invitee_mobile")
-_NEVER_A_DATE: Final = (
+NEVER_A_DATE: Final = (
     "referrer_mobile",
     "referrer_email",
     "campaign_token",
@@ -152,7 +152,7 @@ def _spoilt(
         timed = pc.starts_with(column, "1899-12-3")
         words = f"'{title}' holds a time of day without a date, read as "
         flaws += _matching(column, timed, _NO_DATE, "bad-invited-on", words)
-    if grid.sheet and name in _NEVER_A_DATE:
+    if grid.sheet and name in NEVER_A_DATE:
         timed = pc.match_substring(column, ":")
         flaws += _matching(column, timed, _DATE, "date-in-cell", f"'{title}' holds the date ")
     return flaws

@@ -23,19 +23,23 @@ from bulk_referrals.errors import InputError, NothingToDoError, UsageError
 from bulk_referrals.workbooks import prescan
 
 STDIN: Final = "-"
+PARQUET_SUFFIXES: Final = (".parquet", ".parq", ".pq")
 TEXT_SUFFIXES: Final = (".csv", ".tsv", ".txt", ".tab", ".psv")
 WORKBOOK_SUFFIXES: Final = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
 PACKED_SUFFIXES: Final = (".gz", ".zip")
-_PLAIN: Final = TEXT_SUFFIXES + WORKBOOK_SUFFIXES
+_PLAIN: Final = TEXT_SUFFIXES + WORKBOOK_SUFFIXES + PARQUET_SUFFIXES
 _ENDINGS: Final = (*_PLAIN, *(a + b for a in _PLAIN for b in PACKED_SUFFIXES), ".zip")
 _CHUNK_BYTES: Final = 1 << 20
 _MIMETYPE_BYTES: Final = 100
 _SAVE_AS: Final = "Open it in Excel or LibreOffice, save it as .xlsx or .csv, and use that file."
 
+_PARQUET: Final = (b"PAR1", b"PARE")  # the second: even what it is made of is encrypted
+# Text of a Parquet file over its bytes: it is packed, and names what comes again by a number.
+_PARQUET_TEXT: Final = 8
+
 # First bytes -> what people call such a file. None of them can be read as a spreadsheet.
 _FOREIGN: Final = (
     (b"%PDF", "a PDF"),
-    (b"PAR1", "a Parquet file"),
     (b"\x1f\x8b", "a gzip archive"),  # in another one, since the first is unpacked
     (b"BZh", "a bzip2 archive"),
     (b"\xfd7zXZ", "an xz archive"),
@@ -66,6 +70,7 @@ class Kind(StrEnum):
 
     TEXT = "text"
     WORKBOOK = "a workbook"
+    PARQUET = "a Parquet file"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +79,7 @@ class Content:
 
     Attributes:
         path: as the user named it.
-        kind: text or workbook, by the bytes.
+        kind: by the bytes.
         raw: the bytes as they lie on disk.
         content: the bytes, after decompression.
         notices: what the user should know of how it was read.
@@ -162,6 +167,22 @@ def is_text(path: str, beginning: bytes) -> bool:
     )
 
 
+def is_parquet(place: Path) -> bool:
+    """Tell by its first bytes whether a file is a Parquet file; no where it cannot be read."""
+    try:
+        with place.open("rb") as opened:
+            return opened.read(4) in _PARQUET
+    except OSError:
+        return False
+
+
+def text_bytes(place: Path) -> int:
+    """Return about how much text is in a file, by its size; 0 where there is none."""
+    if not place.is_file():
+        return 0
+    return place.stat().st_size * (_PARQUET_TEXT if is_parquet(place) else 1)
+
+
 def is_spreadsheet(name: str) -> bool:
     """Tell by its name whether a file of a folder is one of those that the folder stands for."""
     return name.lower().endswith(_ENDINGS) and not name.startswith((".", "~$"))
@@ -203,7 +224,7 @@ def _spreadsheets(folder: str) -> list[str]:
             folder,
             "the folder holds no spreadsheet",
             found=f"{len(names):,} files of other kinds" if names else "it empty",
-            advice="Put .csv, .xlsx, .xls, .xlsb or .ods files there, or name another folder.",
+            advice="Put .csv, .xlsx, .ods, .parquet or the like there, or name another folder.",
         )
     return [str(Path(folder) / name) for name in chosen]
 
@@ -316,6 +337,8 @@ def _office_kind(raw: bytes) -> str:
 
 
 def _kind(path: str, content: bytes) -> Kind:
+    if content.startswith(_PARQUET):
+        return Kind.PARQUET
     start = content[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
     for magic, words in _FOREIGN:
         if content.startswith(magic) or (magic[:1] in b"{[" and start.startswith(magic)):
@@ -351,6 +374,10 @@ def _old_office(path: str, content: bytes) -> Kind:
 def misnamed(path: str, named: str, kind: Kind) -> Iterator[str]:
     """Say where a name promises what the bytes are not."""
     suffix = Path(named).suffix.lower()
-    expected = WORKBOOK_SUFFIXES if kind is Kind.WORKBOOK else TEXT_SUFFIXES
-    if suffix in TEXT_SUFFIXES + WORKBOOK_SUFFIXES and suffix not in expected:
+    expected = {
+        Kind.TEXT: TEXT_SUFFIXES,
+        Kind.WORKBOOK: WORKBOOK_SUFFIXES,
+        Kind.PARQUET: PARQUET_SUFFIXES,
+    }[kind]
+    if suffix in _PLAIN and suffix not in expected:
         yield f"{path}: its name ends in {suffix}, but it is {kind}; it was read as {kind}."

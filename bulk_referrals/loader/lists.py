@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.loader import encoding, files
+from bulk_referrals.loader import encoding, files, parquet
 from bulk_referrals.loader.files import Kind
 from bulk_referrals.loader.tables import limits
 from bulk_referrals.model import LoadOptions
@@ -16,7 +16,7 @@ _COULD_BE_CONTACT: Final = r"(\p{Nd}[^\p{Nd}]{0,2}){7}|[@\x{FF20}]"
 
 
 def load_list(path: str, options: LoadOptions) -> pa.ChunkedArray:
-    """Return the cells of a text file or workbook that could be contacts, as text.
+    """Return the cells of a file that could be contacts, as text.
 
     All sheets are read, hidden ones too: whoever asked not to be invited stays uninvited.
 
@@ -37,6 +37,8 @@ def load_list(path: str, options: LoadOptions) -> pa.ChunkedArray:
         whole = pa.array([text.decode("utf-8", "replace")], pa.large_string())
         cells = pc.list_flatten(pc.split_pattern_regex(whole, r"[\r\n,;\t|]+")).cast(pa.string())
         columns = [pc.utf8_trim(cells, ' "')]
+    elif content.kind is Kind.PARQUET:
+        columns = parquet.read_cells(content, options)
     else:
         from bulk_referrals.workbooks.isolated import (  # noqa: PLC0415 - start-up time
             read_workbook,

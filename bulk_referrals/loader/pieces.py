@@ -132,7 +132,7 @@ class _Text:
 
 
 @dataclass(slots=True, kw_only=True)
-class _Told:
+class Told:
     """What the pieces tell of the whole file."""
 
     rows: list[int] = field(default_factory=list)
@@ -141,6 +141,7 @@ class _Told:
     filled: set[int] = field(default_factory=set)
 
     def take_in(self, grid: Grid, part: pa.Table) -> None:
+        """Count a piece and the rows that it gave."""
         self.rows.append(part.num_rows)
         self.length += grid.cells.num_rows
         for name, found in cells.endings(part).items():
@@ -186,9 +187,24 @@ def read_long(
         told = _in_blocks(found, piece_bytes, told.rounded, take)
     if not told.filled:
         raise tables.no_rows(path, beginning)
-    notices = tables.header_notices(beginning, told.filled)
     named = path.removesuffix(".gz").removesuffix(".GZ") if found.packed else path
-    misnamed = files.misnamed(path, named, files.Kind.TEXT)
+    misnamed = tuple(files.misnamed(path, named, files.Kind.TEXT))
+    return long_file(path, place, beginning, told, misnamed)
+
+
+def long_file(
+    path: str, place: Path, beginning: Grid, told: Told, notices: tuple[str, ...]
+) -> LongFile:
+    """Return what has been read of a file.
+
+    Args:
+        path: as the user named it.
+        place: where its bytes lie.
+        beginning: its header.
+        told: what its pieces told.
+        notices: those that come before the header's.
+    """
+    unused = tables.header_notices(beginning, told.filled)
     return LongFile(
         source=Source(
             path=path,
@@ -206,7 +222,7 @@ def read_long(
             encoding=beginning.encoding,
         ),
         pieces=tuple(told.rows),
-        notices=(*misnamed, *(f"{path}: {notice}" for notice in notices)),
+        notices=(*notices, *(f"{path}: {notice}" for notice in unused)),
     )
 
 
@@ -222,10 +238,10 @@ def _beginning(found: _Text) -> Grid:
     )
 
 
-def _in_blocks(found: _Text, piece_bytes: int, rounded: Collection[str], take: Take) -> _Told:
+def _in_blocks(found: _Text, piece_bytes: int, rounded: Collection[str], take: Take) -> Told:
     """Hand over all pieces, read in larger blocks where a row does not fit into one."""
     for block_bytes in (min(_BLOCK_BYTES, piece_bytes), _LONGEST_ROW_BYTES):
-        told = _Told()
+        told = Told()
         try:
             for grid in found.grids(piece_bytes, block_bytes):
                 part, original = cells.rows(grid, 0, rounded=rounded)

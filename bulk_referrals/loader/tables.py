@@ -53,7 +53,7 @@ _DOUBTFUL: Final = (
 def grids(
     content: Content, options: LoadOptions, columns: Mapping[str, str]
 ) -> tuple[list[Grid], list[str]]:
-    """Return the grids of one file that hold rows, and notices about the rest of it.
+    """Return the grids of a text file or workbook that hold rows, and notices about the rest.
 
     Args:
         content: the file.
@@ -64,11 +64,22 @@ def grids(
         InputError: nothing in it can be used as it stands.
     """
     if content.kind is Kind.TEXT:
-        grid = _restored(text.read(content.path, content.content, options, columns))
-        require(content.path, grid, columns)
-        _require_rows(content.path, [grid])
-        return [_with_notices(grid)], []
+        grid = text.read(content.path, content.content, options, columns)
+        return [only(content.path, grid, columns)], []
     return _workbook(content, options, columns)
+
+
+def only(path: str, grid: Grid, columns: Mapping[str, str]) -> Grid:
+    """Return the one table of a file, ready to be used.
+
+    Raises:
+        NothingToDoError: it has no rows.
+        InputError: it cannot be used as it stands.
+    """
+    grid = _restored(grid)
+    require(path, grid, columns)
+    _require_rows(path, [grid])
+    return _with_notices(grid)
 
 
 def _workbook(
@@ -287,7 +298,7 @@ def _suggestion(grid: Grid, missing: Sequence[str]) -> str:
 def _listed(grid: Grid) -> str:
     """Return the header for a message; without names, a line of cells is never shown."""
     names = [name.strip() for name in grid.header if name.strip()]
-    if not any(name in headers.CONTACTS for name in grid.match.columns) and not grid.match.weight:
+    if grid.header_row and not grid.match.weight:
         return "no row of column names in the first 30"
     shown = ", ".join(f"'{name}'" for name in names if not _PRIVATE.search(name))
     return f"the columns {shown}"

@@ -6,7 +6,7 @@ from typing import Final
 from bulk_referrals.config import Settings
 from bulk_referrals.errors import NothingToDoError
 from bulk_referrals.ledger import Ledger, RunRecord
-from bulk_referrals.loader import find
+from bulk_referrals.loader import find, text_bytes
 from bulk_referrals.model import Arrival
 
 PARTS: Final = "parts"  # the frame that the ledger keeps of a run by parts
@@ -24,8 +24,7 @@ def goes_by_parts(arrival: Arrival, settings: Settings) -> bool:
     except NothingToDoError:
         return False
     places = (arrival.fetched.get(path, Path(path)) for path in found)
-    size_bytes = sum(place.stat().st_size for place in places if place.is_file())
-    return size_bytes > settings.max_memory // _IN_MEMORY
+    return sum(map(text_bytes, places)) > settings.max_memory // _IN_MEMORY
 
 
 def is_by_parts(ledger: Ledger, record: RunRecord) -> bool:

@@ -1,4 +1,4 @@
-"""The process that reads one workbook: `python -m bulk_referrals.workbooks.child`.
+"""The process that reads one workbook or Parquet file: `python -m bulk_referrals.workbooks.child`.
 
 It is asked in JSON on standard input, answers in JSON on standard output, and writes cells as
 Arrow streams into a file that it was lent. It bounds itself before it looks at the workbook; its
@@ -16,6 +16,7 @@ from typing import IO, Any, Final
 
 # It ends itself, too, should its parent be gone by then.
 _GRACE_S: Final = 5
+_OF_FILES: Final = "parquet-"
 
 
 def main() -> None:
@@ -50,21 +51,26 @@ def _answer(asked: dict[str, Any]) -> dict[str, Any]:
     try:
         task = _task(asked["task"])
         with os.fdopen(asked["content"], "rb") as lent:
-            content = lent.read()
-        with os.fdopen(asked["rows"], "wb") as rows:
-            return task(content, asked, rows)
+            # A Parquet file may be larger than memory, and is read where it is wanted.
+            content = lent if asked["task"].startswith(_OF_FILES) else lent.read()
+            with os.fdopen(asked["rows"], "wb") as rows:
+                return task(content, asked, rows)
     except MemoryError:
         return {"refused": "memory"}
     except BaseException:  # noqa: BLE001 - Rust panics are no `Exception`
         return {"refused": "damaged"}
 
 
-def _task(name: str) -> Callable[[bytes, Mapping[str, Any], IO[bytes]], dict[str, Any]]:
+def _task(name: str) -> Callable[[Any, Mapping[str, Any], IO[bytes]], dict[str, Any]]:
     """Import what is asked for, and no more, after the limits."""
     if name == "annotated":
         from bulk_referrals.workbooks.annotating import annotate  # noqa: PLC0415 - as said
 
         return annotate
+    if name.startswith(_OF_FILES):
+        from bulk_referrals.workbooks import parquet  # noqa: PLC0415 - as said
+
+        return parquet.TASKS[name]
     from bulk_referrals.workbooks.reading import TASKS  # noqa: PLC0415 - as said
 
     return TASKS[name]

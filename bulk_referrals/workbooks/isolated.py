@@ -7,6 +7,7 @@ passwords may stand. When the child ends in any way but a sensible answer, its p
 happened, in one sentence.
 """
 
+import itertools
 import json
 import math
 import mmap
@@ -17,8 +18,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from typing import IO, Any, Final
 
 import pyarrow as pa
@@ -107,21 +108,56 @@ def annotate_workbook(
 def _ask(
     path: str, content: bytes, task: Mapping[str, Any], limits: Limits
 ) -> tuple[dict[str, Any], pa.Buffer]:
-    """Return what a child answers, and the bytes that it wrote."""
+    """Return what a child answers of a workbook, and the bytes that it wrote."""
+    with lent(content) as given:
+        told, rows = answered(path, given, task, limits)
+    if "refused" not in told:
+        return told, rows
+    if told["refused"] == "memory":
+        raise _too_large(path, content, task, limits)
+    if told["refused"] == "time":
+        raise _too_slow(path, limits)
+    raise _damaged(path)
+
+
+def answered(
+    path: str, given: IO[bytes], task: Mapping[str, Any], limits: Limits
+) -> tuple[dict[str, Any], pa.Buffer]:
+    """Return what a child answers, and the bytes that it wrote.
+
+    Args:
+        path: as the user named the file, for messages.
+        given: the file, opened; the child reads it.
+        task: what it is asked.
+        limits: what it may take.
+
+    Returns:
+        As the task says; where it came to no end, why not, under `refused`: "memory", "time", or
+        anything else for a file that is damaged.
+
+    Raises:
+        InputError: no child could be started.
+    """
     with ExitStack() as stack:
-        given, rows, answer = (stack.enter_context(_nameless()) for _ in range(3))
-        given.write(content)
-        given.seek(0)
+        rows, answer = (stack.enter_context(_nameless()) for _ in range(2))
         status = _run(path, (given, rows, answer), task, limits)
         answer.seek(0)
         told = _parsed(answer.read(_MOST_ANSWER_BYTES)) if status == 0 else {}
         if told and "refused" not in told:
             return told, _mapped(rows)
     if told.get("refused") == "memory" or status in {-signal.SIGABRT, -signal.SIGKILL}:
-        raise _too_large(path, content, task, limits)
-    if status in {-signal.SIGXCPU, -signal.SIGALRM}:
-        raise _too_slow(path, limits)
-    raise _damaged(path)
+        return {"refused": "memory"}, pa.py_buffer(b"")
+    slow = status in {-signal.SIGXCPU, -signal.SIGALRM}
+    return {"refused": "time" if slow else "damaged"}, pa.py_buffer(b"")
+
+
+@contextmanager
+def lent(content: bytes) -> Iterator[IO[bytes]]:
+    """Yield a file that holds these bytes, for a child to read."""
+    with _nameless() as given:
+        given.write(content)
+        given.seek(0)
+        yield given
 
 
 def _nameless() -> IO[bytes]:
@@ -162,7 +198,7 @@ def _run(path: str, files: Sequence[IO[bytes]], task: Mapping[str, Any], limits:
         try:
             _wait(child, limits.time_s)
         except subprocess.TimeoutExpired:
-            raise _too_slow(path, limits) from None
+            return -signal.SIGALRM
         finally:
             child.kill()
     return child.returncode
@@ -202,13 +238,21 @@ def _sheets(told: Sequence[Mapping[str, Any]], rows: pa.Buffer) -> list[SheetCel
     sheets = []
     start = 0
     for each in told:
-        parts = []
-        for length in each["lengths"]:
-            parts.append(_table(rows.slice(start, length)))
-            start += length
+        parts = tables_in(rows.slice(start), each["lengths"])
+        start += sum(each["lengths"])
         cells, unreadable = parts or [pa.table({}), _nothing()]
         sheets.append(_sheet(each, cells, unreadable))
     return sheets
+
+
+def tables_in(rows: pa.Buffer, lengths: Sequence[int]) -> list[pa.Table]:
+    """Return the tables that a child wrote one after another, once they are seen to be sound.
+
+    Raises:
+        pa.ArrowException, OSError, TypeError, ValueError: they are not.
+    """
+    ends = itertools.accumulate(lengths, initial=0)
+    return [_table(rows.slice(start, stop - start)) for start, stop in itertools.pairwise(ends)]
 
 
 def _table(stream: pa.Buffer) -> pa.Table:

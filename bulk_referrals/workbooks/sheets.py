@@ -17,6 +17,21 @@ class Raw(StrEnum):
     DATE = "D"
 
 
+class Column(StrEnum):
+    """What the cells of a column of a Parquet file are; the values go between processes."""
+
+    NOTHING = "nothing"
+    TEXT = "text"
+    INTEGER = "integers"
+    REAL = "numbers"
+    DECIMAL = "decimals"
+    BOOLEAN = "booleans"
+    DATE = "dates"
+    MOMENT = "moments"
+    TIME = "times of day"
+    OTHER = "lists, records or bytes"
+
+
 class Mark(StrEnum):
     """What stands in a cell that has no text, in words."""
 

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from cluster import cluster
 from distributed import Client, get_worker
@@ -264,6 +266,56 @@ def test_texts_of_all_kinds_come_to_the_same(
     path = tmp_path / name
     path.write_bytes(packed if content is None else content)
     assert_alike(LocalEngine(), [str(path)], settings_for(tmp_path, 700))
+
+
+def as_parquet(rows: Rows, path: Path, group_rows: int) -> None:
+    names = [name or "unnamed" for name in HEADER]
+    columns = zip(*rows, strict=True) if rows else ([] for _ in names)
+    table = pa.table([pa.array(column, pa.string()) for column in columns], names=names)
+    pq.write_table(table, path, row_group_size=group_rows)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    group_rows=st.sampled_from([9, 25, 1_000]),
+    part_bytes=st.sampled_from([900, 3_000]),
+    dates=st.sampled_from(sorted(DATES)),
+)
+@trials(deadline=None, max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_row_groups_of_any_size_come_to_what_memory_comes_to(
+    tmp_path_factory: pytest.TempPathFactory,
+    seed: int,
+    group_rows: int,
+    part_bytes: int,
+    dates: str,
+) -> None:
+    chance, folder = Chance(seed), tmp_path_factory.mktemp("parquet")
+    for number in range(2):
+        made_rows = made(chance, chance.randrange(60), date=DATES[dates])
+        as_parquet(made_rows, folder / f"{number}.parquet", group_rows)
+    (folder / "2.csv").write_text(written(made(chance, 20)), encoding="utf-8")
+    paths = [str(each) for each in sorted(folder.iterdir())]
+    settings = settings_for(folder, part_bytes, allow_empty=chance.random() < 0.5)
+    assert_alike(LocalEngine(), paths, settings)
+
+
+def test_parquet_comes_to_the_same_on_both_engines(tmp_path: Path, engine: Engine) -> None:
+    rows = made(Chance(9), 80, date=DATES["late"], invitee=["919000000000", "918000000000", "12"])
+    path = tmp_path / "a.parquet"
+    as_parquet(rows, path, 20)
+    assert assert_alike(engine, [str(path)], settings_for(tmp_path, 1_000)) > 2
+    columns = {
+        "referrer_mobile": pa.array([919876543210.0 + n for n in range(30)]),
+        "identifier": pa.array([919811122230 + n for n in range(30)]),
+        "campaign_token": pa.array(["J0H7Q", "K2LM9"] * 15).dictionary_encode(),
+        "invited_on": pa.array([NOW] * 29 + [None], pa.timestamp("us", "Asia/Kolkata")),
+        "referral_code": pa.array(["pV7BF"] * 30, pa.large_string()),
+        "tags": pa.array([[1]] * 30),
+    }
+    pq.write_table(pa.table(columns), path, row_group_size=7)
+    assert assert_alike(engine, [str(path)], settings_for(tmp_path, 600)) > 2
+    frame, _, _ = by_parts(engine, [str(path)], settings_for(tmp_path, 600))
+    assert frame["outcome"].isna().all()
 
 
 def test_a_row_without_an_end_is_refused_in_a_sentence(

@@ -19,16 +19,17 @@ from xml.etree import ElementTree as ET
 import pytest
 from corpus_books import BOOKS
 from corpus_case import Case
+from corpus_parquet import PARQUETS
 from corpus_texts import TEXTS
 
 from bulk_referrals.cli import main
 
 MOST_S = 30
 MOST_BYTES = 1 << 30
-CASES = (*TEXTS, *BOOKS)
+CASES = (*TEXTS, *BOOKS, *PARQUETS)
 LIVE = "=+-@\t\r\uff1d\uff0b\uff0d\uff20"
 # What the machine has need not be what the corpus allows; a bomb shall meet the bound soon.
-SMALL = {"bomb.csv.gz", "bomb.zip"}
+SMALL = {"bomb.csv.gz", "bomb.zip", "bomb.parquet"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

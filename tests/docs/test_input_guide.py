@@ -9,7 +9,7 @@ import pytest
 
 from bulk_referrals import contacts
 from bulk_referrals.contacts import Contact
-from bulk_referrals.loader.files import TEXT_SUFFIXES, WORKBOOK_SUFFIXES
+from bulk_referrals.loader.files import PARQUET_SUFFIXES, TEXT_SUFFIXES, WORKBOOK_SUFFIXES
 from bulk_referrals.loader.grid import HEADER_SEARCH_ROWS
 from bulk_referrals.loader.headers import match
 from bulk_referrals.model import FIELDS, MobileFormat, MobileRule
@@ -86,4 +86,6 @@ def test_the_kinds_of_files_and_the_place_of_the_header_are_so() -> None:
     files = section("Files")
     for suffix in (*WORKBOOK_SUFFIXES, *TEXT_SUFFIXES[:2]):
         assert suffix[1:].upper() in files
+    for suffix in PARQUET_SUFFIXES:
+        assert f"`{suffix}`" in files
     assert f"first\n  {HEADER_SEARCH_ROWS} rows" in files

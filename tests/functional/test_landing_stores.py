@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import asyncssh
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from file_stores import LOOPBACK, S3, SFTP_PASSWORD, SFTP_USER, Sftp, s3_server, sftp_server
 from openpyxl import Workbook
@@ -172,6 +174,19 @@ def workbook(*numbers: int) -> bytes:
 
 
 # --- reading
+
+
+def test_parquet_files_are_read_where_they_lie(cli: Cli, drop: Drop) -> None:
+    names, *rows = (line.split(",") for line in table(1, 2).splitlines())
+    content = io.BytesIO()
+    columns = dict(zip(names, zip(*rows, strict=True), strict=True))
+    pq.write_table(pa.table(columns), content)
+    drop.put("part-0.snappy.parquet", content.getvalue())
+    drop.put("_SUCCESS", b"")
+    ended = cli("check", drop.address, "--json")
+    assert ended.code == 0
+    assert ended.manifest["rows"] == 2
+    assert [Path(each).name for each in ended.sources] == ["part-0.snappy.parquet"]
 
 
 def test_a_file_a_folder_and_a_pattern_are_read_where_they_lie(cli: Cli, drop: Drop) -> None:

@@ -4,6 +4,8 @@ import csv
 import io
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -60,6 +62,41 @@ def test_rows_of_any_width_stay_in_place_and_unshifted(
     rows, lines = read(tmp_path_factory.mktemp("csv") / "a.csv", content.encode())
     assert rows == list(range(2, len(widths) + 2))
     assert lines == [(record + [""] * 4)[:4] for record in records]
+
+
+NUMBERS = st.one_of(st.none(), st.integers(-(2**53) + 1, 2**53 - 1))
+
+
+@given(
+    texts=st.lists(st.one_of(st.none(), CELLS), min_size=1, max_size=30),
+    drawn=st.data(),
+    group_rows=st.integers(1, 12),
+)
+@settings(deadline=None, max_examples=12)
+def test_every_record_of_a_parquet_file_is_a_row_with_its_cells(
+    tmp_path_factory: pytest.TempPathFactory,
+    texts: list[str | None],
+    drawn: st.DataObject,
+    group_rows: int,
+) -> None:
+    count = len(texts)
+    numbers = drawn.draw(st.lists(NUMBERS, min_size=count, max_size=count))
+    columns = {
+        "referrer_mobile": pa.array(["x"] * count),
+        "identifier": pa.array(numbers, pa.int64()),
+        "name": pa.array(texts, pa.string()),
+        "notes": pa.array(numbers, pa.int64()).cast(pa.float64()),
+        "more": pa.array(texts, pa.string()).dictionary_encode(),
+    }
+    written = io.BytesIO()
+    pq.write_table(pa.table(columns), written, row_group_size=group_rows)
+    rows, lines = read(tmp_path_factory.mktemp("parquet") / "a.parquet", written.getvalue())
+    assert rows == list(range(1, count + 1))
+    digits = ["" if number is None else str(number) for number in numbers]
+    cells = [text or "" for text in texts]
+    assert lines == [
+        ["x", number, cell, number, cell] for number, cell in zip(digits, cells, strict=True)
+    ]
 
 
 @given(

@@ -1,7 +1,7 @@
 """The first step: files become parts, each of about so many bytes of text.
 
-Small files stand together in one part, and a long text file goes through in pieces. A workbook,
-and a text that must be seen whole to be read, is read whole and cut.
+Small files stand together in one part, and a long text or Parquet file goes through in pieces. A
+workbook, and a text that must be seen whole to be read, is read whole and cut.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from bulk_referrals.errors import NothingToDoError
 from bulk_referrals.frames import to_table
-from bulk_referrals.loader import load, read_long
+from bulk_referrals.loader import load, read_long, text_bytes
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 from bulk_referrals.pipeline.parts.spool import Spool
 
@@ -76,7 +76,7 @@ def read_tasks(
     lots: list[list[str]] = []
     room = 0
     for path in paths:
-        size = _size(places.get(path, Path(path)))
+        size = text_bytes(places.get(path, Path(path)))
         if not lots or size > room:
             lots.append([])
             room = part_bytes
@@ -95,17 +95,13 @@ def read_tasks(
     ]
 
 
-def _size(place: Path) -> int:
-    return place.stat().st_size if place.is_file() else 0
-
-
 def read_part(task: ReadTask) -> ReadDone:
     """Read the files of a task into parts.
 
     Raises:
         InputError: a file cannot be read as it stands.
     """
-    if len(task.paths) == 1 and _size(task.places[task.paths[0]]) > task.part_bytes:
+    if len(task.paths) == 1 and text_bytes(task.places[task.paths[0]]) > task.part_bytes:
         done = _read_long(task, task.paths[0])
         if done is not None:
             return done
