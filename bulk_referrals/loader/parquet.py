@@ -20,7 +20,7 @@ import pyarrow as pa
 from bulk_referrals.errors import InputError
 from bulk_referrals.loader import cells, files, headers, tables
 from bulk_referrals.loader.grid import Flaw, Grid
-from bulk_referrals.loader.pieces import LongFile, Take, Told, long_file
+from bulk_referrals.loader.pieces import LongFile, Take, Told, long_file, most_rows
 from bulk_referrals.model import LoadOptions
 from bulk_referrals.wayback import ROW_KEY, own_columns
 from bulk_referrals.workbooks.sheets import Column
@@ -93,12 +93,12 @@ class _File:
 
     def pieces(self, piece_bytes: int) -> Iterator[tuple[int, int]]:
         """Yield the row groups that are read together: the first, and the one after the last."""
-        first, size = 0, 0
-        for index, (_, group_bytes) in enumerate(self.groups):
-            if size and size + group_bytes > piece_bytes:
+        first, rows, size = 0, 0, 0
+        for index, (group_rows, group_bytes) in enumerate(self.groups):
+            rows, size = rows + group_rows, size + group_bytes
+            if index > first and (size > piece_bytes or rows > most_rows(piece_bytes)):
                 yield first, index
-                first, size = index, 0
-            size += max(group_bytes, 1)
+                first, rows, size = index, group_rows, group_bytes
         if self.groups:
             yield first, len(self.groups)
 
@@ -206,7 +206,8 @@ def _in_pieces(
 def _cut(grid: Grid, piece_bytes: int) -> Iterator[Grid]:
     """Yield a grid in pieces of about so many bytes."""
     total = grid.cells.num_rows
-    count = max(1, min(-(-grid.cells.nbytes // piece_bytes), total))
+    by_size = min(-(-grid.cells.nbytes // piece_bytes), total)
+    count = max(1, by_size, -(-total // most_rows(piece_bytes)))
     for start, stop in pairwise(total * each // count for each in range(count + 1)):
         flaws = []
         for flaw in grid.flaws:

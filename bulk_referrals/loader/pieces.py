@@ -267,12 +267,17 @@ def pacsv_schema(width: int) -> pa.Schema:
     return pa.schema([(str(index), pa.string()) for index in range(width)])
 
 
+def most_rows(piece_bytes: int) -> int:
+    """Return how many rows a piece of so many bytes may have."""
+    return 1 + piece_bytes // _LEAST_ROW_BYTES
+
+
 def _by_size(
     reader: pacsv.CSVStreamingReader, piece_bytes: int
 ) -> Iterator[tuple[list[pa.RecordBatch], bool]]:
     """Yield the batches of each piece, and whether it is the last."""
     pending: list[pa.RecordBatch] = []
-    most = 1 + piece_bytes // _LEAST_ROW_BYTES
+    most = most_rows(piece_bytes)
     for batch in reader:
         for start in range(0, max(1, batch.num_rows), most):
             size_bytes = sum(each.nbytes for each in pending)
