@@ -1,4 +1,4 @@
-"""A run on a cluster of two workers, its ledger on PostgreSQL; a worker is killed on the way."""
+"""A run on a cluster of two workers, its ledger on PostgreSQL; each is killed on the way."""
 
 import csv
 import os
@@ -6,17 +6,18 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from cluster import cluster
+from cluster import Killable, cluster
 from distributed import Client
 from postgres_server import Server
 
 from bulk_referrals import pipeline
 from bulk_referrals.config import Settings, load_settings
+from bulk_referrals.errors import StoppedError
 from bulk_referrals.pipeline.parts.sending import Unwatched
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 
@@ -64,6 +65,19 @@ class Agreed(Unwatched):
     """Nobody watches, and the answer is yes."""
 
 
+def wait_until_some_are_sent(platform: Sandbox, running: Future[Any]) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while len(platform.invites()) < _ROWS // 8 and not running.done():
+        assert time.monotonic() < deadline, "nothing was sent"
+        time.sleep(0.02)
+
+
+def assert_each_is_there_once(platform: Sandbox) -> None:
+    sent = Counter(each["identifier"] for each in platform.invites())
+    assert len(sent) == _ROWS
+    assert set(sent.values()) == {1}
+
+
 def test_workers_send_every_invite_once(
     tmp_path: Path, scheduler: str, platform: Sandbox, postgres: Server, rows: Path
 ) -> None:
@@ -86,10 +100,7 @@ def test_a_worker_that_is_killed_on_the_way_costs_no_invite_and_doubles_none(
     settings = settings.model_copy(update={"concurrency": 2})
     with ThreadPoolExecutor() as pool:
         running = pool.submit(pipeline.run, [str(rows)], settings, sandbox=False, watch=Agreed())
-        deadline = time.monotonic() + _PATIENCE_S
-        while len(platform.invites()) < _ROWS // 8 and not running.done():
-            assert time.monotonic() < deadline, "nothing was sent"
-            time.sleep(0.02)
+        wait_until_some_are_sent(platform, running)
         with Client(scheduler, set_as_default=False) as client:  # type: ignore[no-untyped-call]
             victim, *_ = client.run(os.getpid).values()
         os.kill(victim, signal.SIGKILL)
@@ -100,3 +111,44 @@ def test_a_worker_that_is_killed_on_the_way_costs_no_invite_and_doubles_none(
     settled = finished.summary.outcomes["accepted"] + finished.summary.outcomes["already_sent"]
     assert settled == _ROWS
     assert len(sent) == _ROWS
+
+
+def test_a_database_that_is_killed_and_started_again_costs_no_invite_and_doubles_none(
+    tmp_path: Path, scheduler: str, platform: Sandbox, rows: Path
+) -> None:
+    with Server() as server, ThreadPoolExecutor() as pool:
+        settings = settings_for(tmp_path, platform, server.database(), scheduler)
+        settings = settings.model_copy(update={"concurrency": 2})
+        running = pool.submit(pipeline.run, [str(rows)], settings, sandbox=False, watch=Agreed())
+        wait_until_some_are_sent(platform, running)
+        server.kill()
+        assert not running.done()
+        server.start()
+        finished = running.result(_PATIENCE_S)
+        assert finished.summary.books_balance
+        settled = finished.summary.outcomes["accepted"] + finished.summary.outcomes["already_sent"]
+        assert settled == _ROWS
+        assert_each_is_there_once(platform)
+
+
+def test_a_scheduler_that_is_killed_stops_the_run_and_resume_sends_the_rest(
+    tmp_path: Path, platform: Sandbox, postgres: Server, rows: Path
+) -> None:
+    (tmp_path / "cluster").mkdir()
+    with Killable(tmp_path / "cluster") as killable, ThreadPoolExecutor() as pool:
+        settings = settings_for(tmp_path, platform, postgres.database(), killable.address)
+        settings = settings.model_copy(update={"concurrency": 2})
+        running = pool.submit(pipeline.run, [str(rows)], settings, sandbox=False, watch=Agreed())
+        wait_until_some_are_sent(platform, running)
+        killable.kill_scheduler()
+        killable.workers_end()
+        killable.start()
+        with pytest.raises(StoppedError, match="bulk-referrals resume"):
+            running.result(_PATIENCE_S)
+        again = {"ledger": settings.ledger, "username": "store123", "password": "Pass123"}
+        finished = pipeline.resume(None, again, config=None, watch=Agreed())
+        assert finished.summary.books_balance
+        assert finished.report.exit_code == 0
+        settled = finished.summary.outcomes["accepted"] + finished.summary.outcomes["already_sent"]
+        assert settled == _ROWS
+        assert_each_is_there_once(platform)
