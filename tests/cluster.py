@@ -71,7 +71,7 @@ class Killable:
             words = ("worker", self.address, "--nthreads", "1", "--no-nanny", "--no-dashboard")
             self._workers.append(self._started(*words))
         with Client(self.address, timeout=_PATIENCE_S, set_as_default=False) as client:  # type: ignore[no-untyped-call]
-            client.wait_for_workers(_WORKERS, timeout=_PATIENCE_S)  # type: ignore[no-untyped-call]
+            client.wait_for_workers(_WORKERS, timeout=_PATIENCE_S)
 
     def kill_scheduler(self) -> None:
         """Kill the scheduler alone; its workers learn of it as they would of a lost machine."""
