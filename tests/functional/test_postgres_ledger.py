@@ -406,3 +406,19 @@ def test_texts_that_postgresql_cannot_hold_are_kept_readable(sitting: Sitting) -
     ledger.write("run-1", [Result(request=None, answered_at=NOW, http_status=0, code="",
                                   lines=[odd])])  # fmt: skip
     assert ledger.results("run-1")["message"].to_pylist() == ['a�b, "c"\nd']
+
+
+def test_a_pipeline_that_a_loss_has_left_in_disorder_is_made_again(postgres: Server) -> None:
+    ours = session.Session(postgres.database(), "test")
+    said = ["cannot exit pipeline mode while busy"]
+
+    def work(db: session.Connection) -> int:
+        if said:
+            raise psycopg.OperationalError(said.pop())
+        return db.info.backend_pid
+
+    try:
+        first = ours.read(lambda db: db.info.backend_pid)
+        assert ours.read(work) != first
+    finally:
+        ours.close()

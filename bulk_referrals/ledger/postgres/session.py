@@ -166,7 +166,11 @@ class Session:
         refused = isinstance(
             error, (errors.InvalidPassword, errors.InvalidAuthorizationSpecification)
         )
-        return not refused and (self._db is None or self._db.closed or self._db.broken)
+        if refused or self._db is None or self._db.closed or self._db.broken:
+            return not refused
+        # What the driver says of itself, and no server said: a pipeline that the loss has left in
+        # disorder cannot even be seen to be broken.
+        return isinstance(error, psycopg.OperationalError) and error.sqlstate is None
 
     def _translated(self, error: psycopg.Error) -> LedgerError:
         """Say what the server said, and nothing of what was asked: a detail may quote values."""
