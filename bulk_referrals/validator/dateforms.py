@@ -11,6 +11,7 @@ seconds or milliseconds since 1970 (`1725966352`).
 """
 
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -22,6 +23,7 @@ from bulk_referrals.validator import layouts
 from bulk_referrals.validator.columns import mask_of, positions, type_mask
 
 type_seconds = npt.NDArray[np.datetime64]  # datetime64[s], NaT where there is no such date
+type_at = npt.NDArray[np.integer] | slice  # positions
 
 _TIME: Final = (
     r"(?:(?:\s*[t,]\s*|\s+(?:at\s+)?)(?P<h>\d{1,2})(?:[:.](?P<mi>\d{2})(?:[:.](?P<s>\d{2})"
@@ -54,8 +56,12 @@ MONTHS: Final = (
 )
 _DAY_ONE: Final = np.datetime64("1899-12-30", "s")  # Excel's day 0, its 1900 leap day allowed for
 _NOT_A_TIME: Final = np.datetime64("NaT", "s")
+_DAY_S: Final = 86_400
+# What is made of so many cells on the way fits into the processor's caches.
+_BLOCK_CELLS: Final = 32_768
 _NOON: Final = 12
 _HOURS_OF_DAY: Final = 24
+_NEVER_S: Final = -(10**6)  # no sum of hours, minutes and seconds makes up for it
 _MINUTES_OF_HOUR: Final = 60
 _MONTHS_OF_YEAR: Final = 12
 _SHORT_YEAR: Final = 100
@@ -76,7 +82,7 @@ class Readings:
         day_number: Excel's days since 1899-12-30.
         unix: seconds or milliseconds since 1970.
         aware: the cell names its offset from UTC.
-        offset_min: int64, that offset in minutes; 0 where there is none.
+        offset_min: int32, that offset in minutes; 0 where there is none.
     """
 
     day_first: type_seconds
@@ -88,10 +94,10 @@ class Readings:
     day_number: type_mask
     unix: type_mask
     aware: type_mask
-    offset_min: npt.NDArray[np.int64]
+    offset_min: npt.NDArray[np.int32]
 
-    def take(self, at: npt.NDArray[np.integer]) -> "Readings":
-        """Return the readings at these positions."""
+    def take(self, at: type_at) -> "Readings":
+        """Return the readings at these positions; those of a slice share its memory."""
         return Readings(**{f.name: getattr(self, f.name)[at] for f in fields(self)})
 
 
@@ -105,15 +111,22 @@ def read(cells: pa.Array) -> Readings:
         One reading per cell, in order.
     """
     readings = _blank(len(cells))
+    for start in range(0, len(cells), _BLOCK_CELLS):
+        part = slice(start, start + _BLOCK_CELLS)
+        _read_block(cells[part], readings.take(part))
+    return readings
+
+
+def _read_block(cells: pa.Array, readings: Readings) -> None:
     folded = pc.fill_null(_folded(cells), "")
-    left = mask_of(pc.not_equal(folded, ""))
+    octets = pc.binary_length(folded).to_numpy()
+    left = octets > 0
     for layout in layouts.LAYOUTS:
-        _read_layout(folded, layout, readings, left)
+        _read_layout(folded, octets, layout, readings, left)
     for form in _FORMS:
         _read_form(folded, form, readings, left)
     _read_day_numbers(folded, readings, left)
     _read_unix(folded, readings, left)
-    return readings
 
 
 def _blank(length: int) -> Readings:
@@ -127,7 +140,7 @@ def _blank(length: int) -> Readings:
         day_number=np.zeros(length, dtype=np.bool_),
         unix=np.zeros(length, dtype=np.bool_),
         aware=np.zeros(length, dtype=np.bool_),
-        offset_min=np.zeros(length, dtype=np.int64),
+        offset_min=np.zeros(length, dtype=np.int32),
     )
 
 
@@ -148,19 +161,28 @@ def _matching(folded: pa.Array, pattern: str, left: type_mask) -> npt.NDArray[np
     return at
 
 
-def _read_layout(folded: pa.Array, layout: str, readings: Readings, left: type_mask) -> None:
-    wide = positions(left & mask_of(pc.equal(pc.binary_length(folded), len(layout))))
+def _read_layout(
+    folded: pa.Array,
+    octets: npt.NDArray[np.int32],
+    layout: str,
+    readings: Readings,
+    left: type_mask,
+) -> None:
+    wide = positions(left & (octets == len(layout)))
     if not len(wide):
         return
     fits, part = layouts.numbers(_taken(folded, wide), layout)
-    at = wide[fits]
-    left[at] = False
+    at: type_at = wide
     if not fits.all():
-        part = {letter: number[fits] for letter, number in part.items()}
-    clock = np.zeros(len(at), dtype=np.int64)
+        at, part = wide[fits], {letter: number[fits] for letter, number in part.items()}
+    elif len(wide) == len(folded):
+        at = slice(None)
+    left[at] = False
+    clock = np.zeros(int(fits.sum()), dtype=np.int32)
     for letter, unit_s, limit in (("H", 3600, 24), ("M", 60, 60), ("S", 1, 60)):
-        number = part.get(letter, np.int64(0))
-        clock = np.where((clock < 0) | (number >= limit), -1, clock + number * unit_s)
+        if letter in part:
+            clock += part[letter] * np.int32(unit_s)
+            clock[part[letter] >= limit] = _NEVER_S
     _store(readings, at, part, clock)
     readings.dated_only[at] = "H" not in part
     readings.aware[at] = layout.endswith("z")
@@ -195,9 +217,9 @@ def _same_marks(text: dict[str, pa.Array], count: int) -> type_mask:
 
 def _store(
     readings: Readings,
-    at: npt.NDArray[np.int64],
+    at: type_at,
     part: layouts.type_numbers,
-    clock: npt.NDArray[np.int64],
+    clock: npt.NDArray[np.integer],
 ) -> None:
     """Write down what a form says: Y with m and d, or with a and b where the order is open."""
     readings.known[at] = True
@@ -269,27 +291,39 @@ def _offset_min(written: str) -> int:
 
 
 def _moment(
-    year: npt.NDArray[np.int64],
-    month: npt.NDArray[np.int64],
-    day: npt.NDArray[np.int64],
-    clock: npt.NDArray[np.int64],
+    year: npt.NDArray[np.integer],
+    month: npt.NDArray[np.integer],
+    day: npt.NDArray[np.integer],
+    clock: npt.NDArray[np.integer],
 ) -> type_seconds:
     """Return the moments, NaT where the calendar or the clock has no such one."""
+    first_days = _first_days()
+    which = year * np.int32(_MONTHS_OF_YEAR) + (month - 1)
     possible = (month >= 1) & (month <= _MONTHS_OF_YEAR) & (day >= 1) & (clock >= 0)
-    month = np.where(possible, month, 1)
-    first = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
-    date = first.astype("datetime64[D]") + (day - 1)
-    possible &= date.astype("datetime64[M]") == first
-    return np.where(possible, date.astype("datetime64[s]") + clock, _NOT_A_TIME)
+    which[~possible] = 0
+    first = first_days[which]
+    possible &= day <= first_days[which + 1] - first
+    seconds = (first + (day - 1)) * np.int64(_DAY_S) + clock
+    return np.where(possible, seconds.astype("datetime64[s]"), _NOT_A_TIME)
+
+
+@cache
+def _first_days() -> npt.NDArray[np.int32]:
+    """Return the first day of each month of the years 0 to 9999, in days since 1970, and one more.
+
+    Numpy's own calendar divides anew for each date.
+    """
+    months = np.arange("0000-01", "10000-02", dtype="datetime64[M]")
+    return months.astype("datetime64[D]").astype(np.int32)
 
 
 def _read_day_numbers(folded: pa.Array, readings: Readings, left: type_mask) -> None:
     """Read Excel's day numbers; a day has 86,400 s, and a part of one is rounded to seconds."""
     at = _matching(folded, _DAY_NUMBER, left)
     days = _taken(folded, at).cast(pa.float64()).to_numpy(zero_copy_only=False)
-    seconds = np.rint(days * 86_400).astype(np.int64)
+    seconds = np.rint(days * _DAY_S).astype(np.int64)
     readings.known[at] = readings.day_number[at] = True
-    readings.dated_only[at] = seconds % 86_400 == 0
+    readings.dated_only[at] = seconds % _DAY_S == 0
     readings.day_first[at] = readings.month_first[at] = _DAY_ONE + seconds
 
 

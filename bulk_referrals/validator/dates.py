@@ -145,12 +145,14 @@ def _moments(
     written, code = _split(cells)
     readings = _read(written)
     now = zones.wall_now(rules.now, rules.cluster_timezone)
-    window = (
-        _plausible(readings.day_first, readings, now),
-        _plausible(readings.month_first, readings, now),
-    )
-    order = dayorder.decide(readings, window, tables, cells, rules, places=places, told=told)
-    chosen = np.where(order.month_first, readings.month_first, readings.day_first)
+    chosen, order = readings.day_first, dayorder.nothing_open(len(cells))
+    if readings.numeric.any():
+        window = (
+            _plausible(readings.day_first, readings, now),
+            _plausible(readings.month_first, readings, now),
+        )
+        order = dayorder.decide(readings, window, tables, cells, rules, places=places, told=told)
+        chosen = np.where(order.month_first, readings.month_first, readings.day_first)
     wall = zones.converted(
         chosen,
         offset_min=readings.offset_min,
@@ -158,8 +160,9 @@ def _moments(
         source=rules.timezone or rules.cluster_timezone,
         target=rules.cluster_timezone,
     )
-    keeps_its_day = readings.dated_only & ~readings.aware  # a date alone is no moment to convert
-    wall = np.where(keeps_its_day, chosen, wall)
+    if wall is not chosen:
+        keeps_its_day = readings.dated_only & ~readings.aware  # a date alone is no moment
+        wall = np.where(keeps_its_day, chosen, wall)
     given = filled(cells)
     sound = given & ~order.open & _plausible(wall, readings, now)
     findings = _findings(cells, readings, order.open, wall, given & ~sound)
@@ -209,8 +212,9 @@ def _read(written: pa.ChunkedArray) -> Readings:
 
 def _plausible(wall: type_seconds, readings: Readings, now: np.datetime64) -> type_mask:
     """Return where a time is real, not long past and not ahead; NaT is not."""
-    oldest = np.where(readings.short_year, _oldest_short_year(now), _EARLIEST)
-    mask: type_mask = (wall >= oldest) & (wall <= now + _AHEAD)
+    mask: type_mask = (wall >= _EARLIEST) & (wall <= now + _AHEAD)
+    if readings.short_year.any():
+        mask &= ~readings.short_year | (wall >= _oldest_short_year(now))
     return mask
 
 

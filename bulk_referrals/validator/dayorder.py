@@ -37,6 +37,12 @@ class Order:
     notices: tuple[str, ...]
 
 
+def nothing_open(length: int) -> Order:
+    """Return the decision on so many cells of which none begins with a day or a month."""
+    nowhere = np.zeros(length, dtype=np.bool_)
+    return Order(month_first=nowhere, open=nowhere, evidence={}, notices=())
+
+
 def decide(
     readings: Readings,
     plausible: tuple[type_mask, type_mask],

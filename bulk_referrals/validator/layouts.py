@@ -27,8 +27,9 @@ LAYOUTS: Final = (
 _DIGITS: Final = "YmdabHMS"
 _MARKS: Final = {" ": b" t", "/": b"/-."}
 _ZERO: Final = ord("0")
+_TEN: Final = np.int16(10)
 
-type_numbers = dict[str, npt.NDArray[np.int64]]
+type_numbers = dict[str, npt.NDArray[np.integer]]
 
 
 def numbers(cells: pa.Array, layout: str) -> tuple[type_mask, type_numbers]:
@@ -39,7 +40,7 @@ def numbers(cells: pa.Array, layout: str) -> tuple[type_mask, type_numbers]:
         layout: one of `LAYOUTS`.
 
     Returns:
-        The mask; and int64 by letter, of no meaning where the mask is False.
+        The mask; and int16 by letter, of no meaning where the mask is False.
     """
     columns = _byte_columns(cells, len(layout))
     fits = np.ones(len(cells), dtype=np.bool_)
@@ -48,9 +49,11 @@ def numbers(cells: pa.Array, layout: str) -> tuple[type_mask, type_numbers]:
         if letter in _DIGITS:
             digit = column - _ZERO  # uint8: what lies below "0" wraps to above 9
             fits &= digit <= 9  # noqa: PLR2004 - the last digit
-            found[letter] = found.get(letter, np.int64(0)) * 10 + digit.astype(np.int64)
+            tens = found.get(letter)
+            found[letter] = digit.astype(np.int16) if tens is None else tens * _TEN + digit
         else:
-            fits &= np.isin(column, np.frombuffer(_MARKS.get(letter, letter.encode()), np.uint8))
+            marks = _MARKS.get(letter, letter.encode())
+            fits &= np.logical_or.reduce([column == mark for mark in marks])
     if "/" in layout:
         first, second = (i for i, letter in enumerate(layout) if letter == "/")
         fits &= columns[first] == columns[second]

@@ -13,13 +13,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bulk_referrals.validator.columns import type_mask
 from bulk_referrals.validator.dateforms import type_seconds
 
 _QUARTER_S: Final = 900
 _DAY_S: Final = 86_400
+_BLOCK_CELLS: Final = 32_768  # what is made of them on the way fits into the processor's caches
 _EPOCH: Final = datetime(1970, 1, 1)  # noqa: DTZ001 - a wall time is naive by nature
 
 
@@ -31,7 +31,7 @@ def wall_now(now: datetime, zone: str) -> np.datetime64:
 def converted(
     wall: type_seconds,
     *,
-    offset_min: npt.NDArray[np.int64],
+    offset_min: npt.NDArray[np.integer],
     aware: type_mask,
     source: str,
     target: str,
@@ -54,7 +54,7 @@ def converted(
     if not moved.any():
         return wall
     seconds = wall[moved].astype(np.int64)
-    there = offset_min[moved] * 60
+    there = offset_min[moved].astype(np.int64) * 60
     naive = ~aware[moved]
     if naive.any():
         there[naive] = _offsets_s(seconds[naive], source, utc=False)
@@ -86,18 +86,30 @@ def _offset_s(seconds: int, tz: ZoneInfo, *, utc: bool) -> int:
 def stamps(wall: type_seconds) -> pa.ChunkedArray:
     """Return the wall times as `YYYYMMDDTHH:MM:SS`, null for NaT (the API's `invited_on`)."""
     missing = np.isnat(wall)
-    seconds = np.where(missing, np.datetime64(0, "s"), wall).astype(np.int64)
-    day, clock = np.divmod(seconds, _DAY_S)
-    which, days = pd.factorize(day)
-    dates = pa.array(days.astype("datetime64[D]")).cast(pa.string())
-    dates = pc.replace_substring(dates, "-", "")
-    text = pc.binary_join_element_wise(
-        dates.take(pa.array(which, mask=missing)), _clock_faces().take(pa.array(clock)), "T"
-    )
-    return pa.chunked_array([text])
+    told = wall[~missing] if missing.any() else wall
+    text = np.empty(len(told), dtype=[("day", "S8"), ("t", "S1"), ("clock", "S8")])
+    text["t"] = b"T"
+    for start in range(0, len(told), _BLOCK_CELLS):
+        block = slice(start, start + _BLOCK_CELLS)
+        day, clock = np.divmod(told[block].astype(np.int64), _DAY_S)
+        which, days = pd.factorize(day)
+        text["day"][block] = _written_days(days)[which]
+        text["clock"][block] = _clock_faces()[clock]
+    ends = np.zeros(len(wall) + 1, dtype=np.int32)
+    np.cumsum(~missing, out=ends[1:])
+    offsets, octets = pa.py_buffer(ends * np.int32(text.itemsize)), pa.py_buffer(text)
+    present = pa.py_buffer(np.packbits(~missing, bitorder="little")) if missing.any() else None
+    return pa.chunked_array([pa.StringArray.from_buffers(len(wall), offsets, octets, present)])
+
+
+def _written_days(days: npt.NDArray[np.int64]) -> npt.NDArray[np.bytes_]:
+    """Return days since 1970 as `YYYYMMDD`."""
+    written = np.datetime_as_string(days.astype("datetime64[D]"))
+    return np.array([day.replace("-", "") for day in written.tolist()], dtype="S8")
 
 
 @cache
-def _clock_faces() -> pa.Array:
+def _clock_faces() -> npt.NDArray[np.bytes_]:
     """Return the `HH:MM:SS` of every second of a day."""
-    return pa.array(np.arange(_DAY_S, dtype=np.int32), pa.time32("s")).cast(pa.string())
+    faces = pa.array(np.arange(_DAY_S, dtype=np.int32), pa.time32("s")).cast(pa.string())
+    return np.frombuffer(faces.buffers()[2], "S8", _DAY_S)
