@@ -16,16 +16,18 @@ from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, PlainSerializer, SecretStr, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    SecretStr,
+    field_validator,
 )
 
 from bulk_referrals.database import LedgerPlace, path_or_url
-from bulk_referrals.layering import ENV_PREFIX, Layers, Values, check_layers, read_layers
+from bulk_referrals.layering import Layers, check_layers, read_layers
 from bulk_referrals.model import MobileFormat, MobileRule
 
 Cluster = Literal["apac", "eu", "us", "sea"]
@@ -127,12 +129,10 @@ def _off(value: object) -> object:
     return None if isinstance(value, str) and value.strip().lower() in _OFF else value
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """All settings of a command, checked and frozen."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_ignore_empty=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
     # --- where things are
     config: Path | None = Field(None, description="The TOML file that these settings are from.")
@@ -152,7 +152,7 @@ class Settings(BaseSettings):
         description="Your column names and the fields they mean.",
         examples=[{"Your column": "identifier"}],
     )
-    sheets: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    sheets: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="The sheets to read; none means every visible one."
     )
     encoding: str = Field("", description="Of text files; empty means detect.")
@@ -198,7 +198,7 @@ class Settings(BaseSettings):
         default=False,
         description="Ask the platform for the referral codes that rows do not have.",
     )
-    suppress: Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split)] = Field(
+    suppress: Annotated[tuple[str, ...], BeforeValidator(_split)] = Field(
         (), description="Files of contacts that are never invited."
     )
 
@@ -285,13 +285,13 @@ class Settings(BaseSettings):
     # --- telling
     log_file: Path | None = Field(None, description="What happens, line by line; - is stderr.")
     log_format: Literal["plain", "json"] = Field("plain", description="Of the log.")
-    notify: Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_addresses)] = Field(
+    notify: Annotated[tuple[SecretStr, ...], BeforeValidator(_addresses)] = Field(
         (), description="Addresses that are told how a run ended, as apprise writes them."
     )
     notify_on: Literal["failure", "always"] = Field(
         "failure", description="When to tell: unless the exit code is 0, or always."
     )
-    notify_attach: Annotated[tuple[Attachment, ...], NoDecode, BeforeValidator(_split)] = Field(
+    notify_attach: Annotated[tuple[Attachment, ...], BeforeValidator(_split)] = Field(
         (), description="Files of the report to attach; they hold contacts."
     )
     metrics: Path | None = Field(
@@ -461,33 +461,12 @@ def load_effective(file: Path | None, flags: Mapping[str, Any]) -> Effective:
         UsageError: one sentence per fault, all at once.
     """
     layers = read_layers(Settings, file, flags, os.environ, secrets=_SECRETS)
-    check_layers(layers, Settings, _alone)
+    check_layers(layers, Settings, Settings.model_validate)
     chosen = {"config": layers.file, "profile": layers.profile}
-    return Effective(settings=_alone(layers.merged() | chosen), layers=layers)
+    return Effective(settings=Settings.model_validate(layers.merged() | chosen), layers=layers)
 
 
 def is_secret(name: str) -> bool:
     """Tell whether a setting's value is never shown."""
     field = Settings.model_fields[name]
     return name in _SECRETS or not field.repr or field.annotation is SecretStr
-
-
-class _Alone(Settings):
-    """Settings from what they are given alone, whatever the environment says."""
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Leave the environment out: it is a layer among others here."""
-        del settings_cls, env_settings, dotenv_settings, file_secret_settings
-        return (init_settings,)
-
-
-def _alone(values: Values) -> Settings:
-    return _Alone(**values)

@@ -168,10 +168,11 @@ def _number(count: int, what: str) -> str:
 
 
 def is_blank(column: pa.ChunkedArray) -> bool:
-    """Tell whether nothing stands in a column."""
-    return (
-        column.null_count == len(column)
-        or not pc.any(pc.not_equal(pc.utf8_trim_whitespace(column), "")).as_py()
+    """Tell whether nothing stands in a column; its first chunk that holds something tells."""
+    return all(
+        chunk.null_count == len(chunk)
+        or not pc.any(pc.not_equal(pc.utf8_trim_whitespace(chunk), "")).as_py()
+        for chunk in column.chunks
     )
 
 

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -299,13 +300,15 @@ def published(
     Raises:
         OSError: the report cannot be written.
     """
-    summary = summary or summarise(report)
+    with ThreadPoolExecutor(1) as aside:  # Arrow lets go of the interpreter
+        lines = aside.submit(reporter.result_lines, report)
+        summary = summary or summarise(report)
     copies, told = reporter.annotated(report, summary)
     report = replace(
         report, exit_code=_exit_code(report, summary), notices=(*report.notices, *told)
     )
     folder, more = settings.reports / report.run_id, {**copies, **(beside or {})}
-    outputs = reporter.write(report, folder, summary, beside=more)
+    outputs = reporter.write(report, folder, summary, lines=lines.result(), beside=more)
     return Finished(report=report, summary=summary, outputs=outputs)
 
 

@@ -23,7 +23,15 @@ from bulk_referrals.reporter.to_fix import write_to_fix
 from bulk_referrals.reporter.workbook import write_workbook
 from bulk_referrals.summary import Summary, summarise
 
-__all__ = ["Writer", "annotated", "manifest", "write", "write_manifest", "write_results"]
+__all__ = [
+    "Writer",
+    "annotated",
+    "manifest",
+    "result_lines",
+    "write",
+    "write_manifest",
+    "write_results",
+]
 
 MANIFEST: Final = "run.json"
 _MOST_AT_ONCE: Final = 16
@@ -36,6 +44,7 @@ def write(
     folder: Path,
     summary: Summary | None = None,
     *,
+    lines: pa.Table | None = None,
     beside: Mapping[str, Writer] | None = None,
 ) -> dict[str, str]:
     """Write all files of the report and return name -> path, as in `run.json`'s `outputs`.
@@ -46,13 +55,15 @@ def write(
             an earlier report of the run are replaced, and a to-fix file or an annotated one is
             removed when nothing is left to correct.
         summary: the run's, where the caller has it already.
+        lines: its `result_lines`, likewise.
         beside: name -> what writes it, of further files for the folder.
 
     Raises:
         OSError: the folder or a file cannot be written.
     """
     found = summary or summarise(report)
-    writers = _writers(report, found, result_lines(report), beside or {})
+    told = result_lines(report) if lines is None else lines
+    writers = _writers(report, found, told, beside or {})
     outputs = {name: str(folder / name) for name in (*writers, MANIFEST)}
     private_folder(folder)
     for stale in (*folder.glob("to_fix*.*"), *folder.glob("annotated*.*")):

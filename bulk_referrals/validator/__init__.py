@@ -8,6 +8,7 @@ invite: a repeat of a row that is refused is not one.
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -89,12 +90,14 @@ def validate(
     sound = left.copy()
     suppressed = _suppressed(checks.invitees.key, rules, left)
     left[suppressed["at"]] = False
-    again = repeats(
-        positions(left & (not is_part)),
-        campaign_token=checks.campaign_token,
-        referrer_key=checks.referrers.key,
-        identifier_key=checks.invitees.key,
-    )
+    with ThreadPoolExecutor(max_workers=1) as aside:  # Arrow lets go of the interpreter
+        told_columns = aside.submit(_sent_or_typed, lines, checks, sound)
+        again = repeats(
+            positions(left & (not is_part)),
+            campaign_token=checks.campaign_token,
+            referrer_key=checks.referrers.key,
+            identifier_key=checks.invitees.key,
+        )
     repeated = _repeated(lines, again, places)
     parts = {
         Outcome.REJECTED: rejected,
@@ -102,7 +105,7 @@ def validate(
         Outcome.DUPLICATE: repeated,
     }
     columns = {
-        **_sent_or_typed(lines, checks, sound),
+        **told_columns.result(),
         **verdicts(parts, length=len(lines)),
         "warning": warnings_column([*checks.warnings, _shared(again)], length=len(lines)),
     }

@@ -2,6 +2,7 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -59,24 +60,34 @@ def check(
     """
     plus = told.plus if told else {}
     damaged = filled(lines["fault"])
-    types, type_findings = invites.types(lines)
     regions = tokens.regions(lines["region"], rules)
-    readable = pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), lines["invited_on"])
-    # The three that take time know nothing of each other; Arrow lets go of the interpreter.
-    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-        read_invitees = pool.submit(
-            people.invitees, lines, types, regions=regions, rules=rules, told=plus.get("invitee")
-        )
-        read_referrers = pool.submit(
-            people.referrers, lines, regions=regions, rules=rules, told=plus.get("referrer")
-        )
-        table = lines["table"].to_numpy()
-        moments = dates.moments(readable, table, rules, places=places, told=told)
-    invitees, referrers = read_invitees.result(), read_referrers.result()
-    campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
-    referral_code, code_findings = tokens.referral_codes(
-        lines["referral_code"], moments.code, looked_up=rules.lookup_codes
+    read = partial(
+        people.referrers, lines, regions=regions, rules=rules, told=plus.get("referrer")
     )
+
+    def typed() -> tuple[People, list[pd.DataFrame]]:
+        types, findings = invites.types(lines)
+        whose = plus.get("invitee")
+        invited = people.invitees(lines, types, regions=regions, rules=rules, told=whose)
+        return invited, findings
+
+    # What takes time knows nothing of the rest; Arrow lets go of the interpreter.
+    with ThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
+        read_referrers, read_invitees = pool.submit(read), pool.submit(typed)
+        moments = dates.moments(
+            _readable(lines["invited_on"], damaged),
+            lines["table"].to_numpy(),
+            rules,
+            places=places,
+            told=told,
+        )
+        campaign_token, token_findings = tokens.campaign_tokens(lines["campaign_token"], rules)
+        referral_code, code_findings = tokens.referral_codes(
+            lines["referral_code"], moments.code, looked_up=rules.lookup_codes
+        )
+        invited_on = pc.binary_join_element_wise(moments.stamp, referral_code, ".")
+        long_names = _long_names(lines["name"])
+    referrers, (invitees, type_findings) = read_referrers.result(), read_invitees.result()
     findings = [
         *type_findings,
         *invitees.findings,
@@ -91,14 +102,21 @@ def check(
         referrers=referrers,
         invitees=invitees,
         campaign_token=campaign_token,
-        invited_on=pc.binary_join_element_wise(moments.stamp, referral_code, "."),
+        invited_on=invited_on,
         findings=[_damaged(lines, damaged), *(_outside(part, damaged) for part in findings)],
-        warnings=[_long_names(lines["name"]), *invitees.warnings, *referrers.warnings],
+        warnings=[long_names, *invitees.warnings, *referrers.warnings],
         notices=moments.notices,
         evidence=replace(
             moments.evidence, plus={"invitee": invitees.plus, "referrer": referrers.plus}
         ),
     )
+
+
+def _readable(cells: pa.ChunkedArray, damaged: type_mask) -> pa.ChunkedArray:
+    """Return the cells of the rows that can be trusted, null for the others."""
+    if not damaged.any():
+        return cells
+    return pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), cells)
 
 
 def _damaged(lines: pa.Table, damaged: type_mask) -> pd.DataFrame:

@@ -194,7 +194,9 @@ def _read_form(folded: pa.Array, form: str, readings: Readings, left: type_mask)
         return
     found = pc.extract_regex(_taken(folded, at), form)
     text = {field.name: found.field(field.name) for field in found.type}
-    part = {letter: _number(text[letter]) for letter in "Ymdab" if letter in text}
+    part: layouts.type_numbers = {
+        letter: _number(text[letter]) for letter in "Ymdab" if letter in text
+    }
     if "month" in text:
         part["m"] = _month(text["month"])
     short = part["Y"] < _SHORT_YEAR
