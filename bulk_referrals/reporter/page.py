@@ -3,7 +3,7 @@
 import base64
 import hashlib
 from collections.abc import Sequence
-from functools import partial
+from functools import cache
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +19,7 @@ from bulk_referrals.reporter.palette import SOLID
 from bulk_referrals.summary import NEEDS_A_PERSON, READING_ORDER, Summary, words
 
 if TYPE_CHECKING:
+    from jinja2 import Template
     from markupsafe import Markup
 
 # Lines of the table that the page holds; the rest is in the workbook and in results.csv.
@@ -60,6 +61,14 @@ def write_page(
         path: the file.
         beside: further files in its folder, to be linked.
     """
+    names = ("report.xlsx", *summary.to_fix, *beside, "results.csv")
+    content = template().render(files=names, **_content(report, summary, lines))
+    path.write_text(content, "utf-8")
+
+
+@cache
+def template() -> "Template":
+    """Return the page's template, compiled."""
     import jinja2  # noqa: PLC0415 - start-up time
 
     environment = jinja2.Environment(
@@ -69,11 +78,9 @@ def write_page(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    names = ("report.xlsx", *summary.to_fix, *beside, "results.csv")
     environment.filters["grouped"] = "{:,}".format
-    environment.filters["linked"] = partial(_linked, names=names)
-    template = environment.get_template("page.html.j2")
-    path.write_text(template.render(files=names, **_content(report, summary, lines)), "utf-8")
+    environment.filters["linked"] = _linked
+    return environment.get_template("page.html.j2")
 
 
 def _content(report: RunReport, summary: Summary, results: pa.Table) -> dict[str, Any]:
@@ -101,7 +108,7 @@ def _content(report: RunReport, summary: Summary, results: pa.Table) -> dict[str
     }
 
 
-def _linked(text: str, *, names: Sequence[str]) -> "Markup":
+def _linked(text: str, names: Sequence[str]) -> "Markup":
     """Return the text, escaped, with the files of the report that it names as links."""
     import markupsafe  # noqa: PLC0415 - start-up time
 

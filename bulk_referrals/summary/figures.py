@@ -14,7 +14,7 @@ from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport, SourceTable
 from bulk_referrals.summary.sentences import NEEDS_A_PERSON, words
 from bulk_referrals.wayback import ROW_KEY, own_columns, runs_of
-from bulk_referrals.weaving import flat
+from bulk_referrals.weaving import Few, flat
 
 _STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 _MOST_STEPS: Final = 40
@@ -174,10 +174,13 @@ def sources(report: RunReport, outcome_of: Ints) -> tuple[SourceFigures, ...]:
 
 def reasons(report: RunReport, positions: pa.Array) -> tuple[Reason, ...]:
     """Return what needs a person by outcome and code, unknown first, then by number."""
-    frame = report.outcomes
-    pairs = pa.table({name: column(frame, name) for name in ("outcome", "code")})
-    counted = pairs.take(positions).group_by(["outcome", "code"])
-    return reasons_of(counted.aggregate([([], "count_all")]).rename_columns(_COUNTED))
+    cells = (column(report.outcomes, name).take(positions) for name in ("outcome", "code"))
+    outcome, code = map(Few.of, cells)
+    width = len(code.texts)
+    counts = np.bincount(outcome.codes.astype(np.int64) * width + code.codes)
+    at = np.flatnonzero(counts)
+    texts = outcome.texts.take(pa.array(at // width)), code.texts.take(pa.array(at % width))
+    return reasons_of(pa.table([*texts, counts[at]], names=_COUNTED))
 
 
 def reasons_of(counted: pa.Table) -> tuple[Reason, ...]:
