@@ -27,6 +27,8 @@ MOST_OCTETS: Final = 2**30
 _MOST_GROWTH: Final = 7
 _MOST_DIGITS: Final = 20
 
+_SPACE: Final = 0x20
+_LAST_ASCII: Final = 0x7E
 _SAMPLE: Final = 4_096
 _FEW_IN_SAMPLE: Final = 512
 _MOST_TEXTS: Final = 50_000
@@ -287,3 +289,20 @@ def signs_in(octets: Octets, signs: bytes) -> set[int]:
     # Digits alone, say, need no further look; and comparing beats a table of 256 by far.
     least, most = int(octets.min()), int(octets.max())
     return {sign for sign in signs if least <= sign <= most and (octets == sign).any()}
+
+
+def may_be_padded(texts: Values) -> bool:
+    """Tell whether some text may begin or end with a blank: with a byte that is no ASCII sign.
+
+    To look at two bytes of each is ten times faster than to trim it.
+    """
+    chunks = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    return any(_has_odd_ends(chunk) for chunk in chunks)
+
+
+def _has_odd_ends(texts: pa.Array) -> bool:
+    octets, bounds = octets_of(texts), bounds_of(texts) - bounds_of(texts)[0]
+    begin, end = bounds[:-1], bounds[1:]
+    filled = begin < end
+    ends = (octets[begin[filled]], octets[end[filled] - 1])
+    return any(bool(np.any((each <= _SPACE) | (each > _LAST_ASCII))) for each in ends)

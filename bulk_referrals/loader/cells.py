@@ -19,6 +19,7 @@ from bulk_referrals.frames import to_frame
 from bulk_referrals.loader.grid import Flaw, Grid
 from bulk_referrals.model import FIELDS
 from bulk_referrals.wayback import own_columns
+from bulk_referrals.weaving import may_be_padded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,14 +57,9 @@ def tidy(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
     The result shares its text with the column where there is no whitespace to remove.
     """
-    trimmed = pc.utf8_trim_whitespace(column)
-    if _text_bytes(trimmed) == _text_bytes(column):
-        trimmed = column
-    return pa.chunked_array([_blank_to_null(chunk) for chunk in trimmed.chunks], pa.string())
-
-
-def _text_bytes(column: pa.ChunkedArray) -> int:
-    return pc.sum(pc.binary_length(column)).as_py() or 0
+    if may_be_padded(column):
+        column = pc.utf8_trim_whitespace(column)
+    return pa.chunked_array([_blank_to_null(chunk) for chunk in column.chunks], pa.string())
 
 
 def _blank_to_null(chunk: pa.StringArray) -> pa.StringArray:
