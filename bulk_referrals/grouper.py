@@ -20,6 +20,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from bulk_referrals.equality import firsts, groups
 from bulk_referrals.exchange import Invite, Lane, Part
 from bulk_referrals.frames import column, to_table
 from bulk_referrals.weaving import flat
@@ -175,15 +176,15 @@ def _block(table: pa.Table, plan: Plan, first: int, last: int) -> Iterator[Lane]
 
 def _groups(checked: pd.DataFrame, lines: Positions) -> tuple[Positions, Positions]:
     """Return for each of the lines the first of its referrer, and of its part, as positions."""
-    referrer, known = _codes(checked, "referrer_key", lines)
-    grouped, combinations = referrer, known
+    referrer, first = groups(column(checked, "referrer_key"), lines)
+    grouped, combinations = referrer, len(first)
     for name in ("campaign_token", "type"):
         code, distinct = _codes(checked, name, lines)
         grouped, combinations = grouped * distinct + code, combinations * distinct
         if combinations > _MOST_COMBINATIONS + 8 * len(lines):  # too many for a table of them
             grouped, known_ones = pd.factorize(grouped)
             combinations = len(known_ones)
-    return _firsts(referrer, known), _firsts(grouped, combinations)
+    return first[referrer], firsts(grouped, combinations)[grouped]
 
 
 def _codes(checked: pd.DataFrame, name: str, lines: Positions) -> tuple[Positions, int]:
@@ -192,13 +193,6 @@ def _codes(checked: pd.DataFrame, name: str, lines: Positions) -> tuple[Position
     distinct = len(texts.dictionary) + 1  # none is one too
     codes = np.asarray(texts.indices.fill_null(distinct - 1)).astype(np.int64)
     return codes[lines], distinct
-
-
-def _firsts(codes: Positions, distinct: int) -> Positions:
-    """Return for each line the position of the first one with its code."""
-    first = np.full(distinct, len(codes), dtype=np.int64)
-    np.minimum.at(first, codes, np.arange(len(codes)))
-    return first[codes]
 
 
 def _order(*keys: Positions) -> Positions:

@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.codes import describe
+from bulk_referrals.equality import groups
 from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport, SourceTable
 from bulk_referrals.summary.sentences import NEEDS_A_PERSON, words
 from bulk_referrals.wayback import ROW_KEY, own_columns, runs_of
-from bulk_referrals.weaving import Few, flat
+from bulk_referrals.weaving import Few
 
 _STEPS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 21600, 86400)
 _MOST_STEPS: Final = 40
@@ -237,9 +238,8 @@ def referrers(report: RunReport, outcome_of: Ints) -> pa.Table:
     """Return one line per referrer; see `Summary.referrers`."""
     frame = report.outcomes
     keys = pc.coalesce(column(frame, "referrer_key"), column(frame, "referrer"), "")
-    encoded = flat(keys).dictionary_encode()
-    referrer_of = np.asarray(encoded.indices)
-    invites = np.bincount(referrer_of, minlength=len(encoded.dictionary))
+    referrer_of, first = groups(keys)
+    invites = np.bincount(referrer_of, minlength=len(first))
     none = np.zeros_like(invites)
     # Most outcomes do not occur in a run, and to count those that do is to read little.
     counts = {
@@ -254,7 +254,7 @@ def referrers(report: RunReport, outcome_of: Ints) -> pa.Table:
 
     table = pa.table(
         {
-            "referrer": encoded.dictionary,
+            "referrer": keys.take(pa.array(first)),
             "invites": invites,
             "accepted": total(Outcome.ACCEPTED),
             "already_sent": total(Outcome.ALREADY_SENT),

@@ -9,12 +9,12 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bulk_referrals.equality import groups, numbers
 from bulk_referrals.validator.columns import mask_of, pick, type_positions
 
 type_codes = npt.NDArray[np.int64]
 
 _PAIRS: Final = np.int64(2**31)
-_INT64_DIGITS: Final = 19
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -54,11 +54,11 @@ def repeats(
         identifier_key: text, of all invites.
     """
     # Whoever is named once is neither a repeat nor shared, and nearly everybody is named once.
-    ready = ready[_again(_codes(identifier_key, ready))]
-    asked = _paired(
-        _numbered(_codes(campaign_token, ready)), _numbered(_codes(identifier_key, ready))
-    )
-    invite = _paired(asked, _numbered(_codes(referrer_key, ready)))
+    invitee = numbers(identifier_key)[ready]
+    often = _again(invitee)
+    ready, invitee = ready[often], invitee[often]
+    asked = _paired(_numbered_at(campaign_token, ready), _numbered(invitee))
+    invite = _paired(asked, _numbered_at(referrer_key, ready))
     repeated = ~_new(invite)
     kept = np.flatnonzero(~repeated)  # the first of each invite, in the order of their numbers
     times = np.bincount(asked[kept], minlength=1)
@@ -71,30 +71,15 @@ def repeats(
     )
 
 
-def _codes(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
-    """Return the cells as numbers: equal ones where the cells are equal.
-
-    What is a number already, as the keys of mobiles are, serves as one; the rest is counted down
-    from -1, apart from them. A leading zero would be lost, and 19 digits may not fit.
-    """
-    text = pick(cells, at).combine_chunks()
-    short = pc.and_(pc.ascii_is_decimal(text), pc.less(pc.binary_length(text), _INT64_DIGITS))
-    plain = mask_of(pc.and_not(short, pc.starts_with(text, "0")))
-    rest = text.filter(pa.array(~plain)) if plain.any() else text
-    codes: type_codes = rest.dictionary_encode().indices.to_numpy().astype(np.int64)
-    if not plain.any():
-        return codes
-    values = np.empty(len(text), dtype=np.int64)
-    values[plain] = text.filter(pa.array(plain)).cast(pa.int64()).to_numpy(zero_copy_only=False)
-    values[~plain] = -1 - codes
-    return values
-
-
 def _again(values: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return where the value stands elsewhere too."""
     ascending = np.sort(values)
     several = np.unique(ascending[1:][ascending[1:] == ascending[:-1]])
     return mask_of(pc.is_in(pa.array(values), value_set=pa.array(several)))
+
+
+def _numbered_at(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
+    return groups(pick(cells, at))[0]
 
 
 def _numbered(values: npt.NDArray[np.int64]) -> type_codes:
