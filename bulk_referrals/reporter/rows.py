@@ -22,6 +22,7 @@ from bulk_referrals.weaving import (
     Few,
     Many,
     Octets,
+    Part,
     Weave,
     as_text,
     bounds_of,
@@ -75,24 +76,29 @@ class RowsXml:
 
     def _block(self, start: int, stop: int, first_row: int) -> Octets:
         """Return rows whose numbers are all of one width."""
+        width = len(str(first_row))
+        frames = [self._frame(place, part, width) for place, part in enumerate(self._weave.parts)]
         pieces: list[pa.Array | str] = []
-        holes: list[Places] = []
+        holes = np.empty((stop - start, sum(frame.most for frame in frames)), np.int64)
         reached = np.zeros(stop - start, np.int64)  # in its row, where the next part begins
-        for place, part in enumerate(self._weave.parts):
+        done = 0
+        for part, frame in zip(self._weave.parts, frames, strict=True):
             if isinstance(part, Many):
                 pieces.append(part.block(start, stop))
-                lengths = pc.fill_null(pc.binary_length(pieces[-1]), 0).to_numpy()
-            else:
-                frame = self._frame(place, part, len(str(first_row)))
-                codes = 0 if isinstance(part, str) else part.codes[start:stop]
-                pieces.append(frame.piece(codes))
-                holes.append(reached[:, None] + frame.holes[codes])
-                lengths = frame.lengths[codes]
-            reached += lengths
+                reached += pc.fill_null(pc.binary_length(pieces[-1]), 0).to_numpy()
+                continue
+            codes = 0 if isinstance(part, str) else part.codes[start:stop]
+            pieces.append(frame.piece(codes))
+            if frame.most:
+                np.add(reached[:, None], frame.holes.take(codes, axis=0), holes[:, done : done + frame.most])
+                done += frame.most
+            reached += frame.lengths.take(codes)
         return _filled(joined(*pieces), holes, first_row)
 
-    def _frame(self, place: int, part: str | Few, width: int) -> "_Frame":
+    def _frame(self, place: int, part: Part, width: int) -> "_Frame":
         """Return a part with its holes; two threads may make it at once, and it is the same."""
+        if isinstance(part, Many):
+            return _NONE
         if (place, width) not in self._frames:
             self._frames[place, width] = _Frame.of(part, width)
         return self._frames[place, width]
@@ -113,6 +119,11 @@ class _Frame:
     lengths: Places
     holes: Places
 
+    @property
+    def most(self) -> int:
+        """How many holes a text has at most."""
+        return int(self.holes.shape[1])
+
     @classmethod
     def of(cls, part: str | Few, width: int) -> "_Frame":
         texts = pa.array([part]) if isinstance(part, str) else part.texts
@@ -132,7 +143,10 @@ class _Frame:
         return self.texts.take(pa.array(codes))
 
 
-def _filled(rows: pa.Array, holes: list[Places], first_row: int) -> Octets:
+_NONE: Final = _Frame.of("", 1)
+
+
+def _filled(rows: pa.Array, holes: Places, first_row: int) -> Octets:
     """Return the rows one after another, their numbers put into the holes.
 
     Arrow has just made the rows, and nobody else sees them before they are done.
@@ -142,8 +156,8 @@ def _filled(rows: pa.Array, holes: list[Places], first_row: int) -> Octets:
     width = len(numbers) // len(rows)
     kind = np.dtype(f"V{width}")  # copied as it is
     # Row by row, so that the octets pass through the processor's cache but once.
-    places = (np.concatenate(holes, axis=1) + begins[:, None]).ravel()
-    repeated = np.repeat(numbers.view(kind), len(places) // len(rows))
+    places = (holes + begins[:, None]).ravel()
+    repeated = np.repeat(numbers.view(kind), holes.shape[1])
     present = places >= 0
     if not present.all():
         places, repeated = places[present], repeated[present]

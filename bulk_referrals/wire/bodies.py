@@ -34,6 +34,7 @@ _ESCAPED: Final = r'["\\\x00-\x1f]'  # what JSON cannot hold as it is (RFC 8259,
 _TO_ESCAPE: Final = bytes([*range(0x20), *b'"\\'])
 _WHO: Final = ('{"email":"', '{"mobile":"')
 
+_HEAD_COLUMNS: Final = ("referrer", "referrer_type", "campaign_token", "type")
 BODY_COLUMNS: Final = (
     "referrer",
     "referrer_type",
@@ -90,7 +91,8 @@ def bodies(
     behind = np.zeros(len(lines), np.int32)
     behind[ends] = 1
     behind[ends[requests[1:] - 1]] = 2
-    heads = pa.concat_arrays([pa.array([","]), _heads(checked, lines[begins], requests)])
+    firsts = checked.select(_HEAD_COLUMNS).take(pa.array(lines[begins]))
+    heads = pa.concat_arrays([pa.array([","]), _heads(firsts, requests)])
     pieces = (
         Many(values=pa.array(before), shaped=heads.take),
         '{"id":"', _json(checked, "id", lines),
@@ -102,28 +104,30 @@ def bodies(
     return Weave(pieces, len(lines)).blocks()
 
 
-def _heads(checked: pa.Table, firsts: Positions, requests: Positions) -> pa.Array:
+def _heads(firsts: pa.Table, requests: Positions) -> pa.Array:
     """Return what stands before the first invite of each part, from the lines of these."""
     opening = np.zeros(len(firsts), np.int32)
     opening[requests[:-1]] = 1
-    by_mobile = pc.equal(flat(checked["referrer_type"]).take(firsts), ReferralType.MOBILE.value)
+    by_mobile = flat(pc.equal(firsts["referrer_type"], ReferralType.MOBILE.value))
     pieces = (
         Few(codes=opening, texts=pa.array([",", '{"root":{"customer":['])),
         Few(codes=np.asarray(by_mobile).astype(np.int32), texts=pa.array(_WHO)),
-        _json(checked, "referrer", firsts),
-        '","referrals":{"campaign_token":"', _json(checked, "campaign_token", firsts),
-        '","referral_type":{"type":"', _json(checked, "type", firsts),
+        _json(firsts, "referrer"),
+        '","referrals":{"campaign_token":"', _json(firsts, "campaign_token"),
+        '","referral_type":{"type":"', _json(firsts, "type"),
         '","referral":[',
     )  # fmt: skip
     return Weave(pieces, len(firsts)).texts()
 
 
-def _json(checked: pa.Table, name: str, lines: Positions) -> Few | Many:
-    """Return a column's texts as they stand between the quotes in JSON, null as empty."""
+def _json(checked: pa.Table, name: str, lines: Positions | None = None) -> Few | Many:
+    """Return texts of a column as they stand between the quotes in JSON, null as empty."""
     values = encoded(checked[name])
     if isinstance(repeated := few(values), Few):
-        return repeated.written(_escaped).at(lines)
-    return Many(values=flat(values).take(pa.array(lines)), shaped=_escaped)
+        written = repeated.written(_escaped)
+        return written if lines is None else written.at(lines)
+    texts = flat(values)
+    return Many(values=texts if lines is None else texts.take(pa.array(lines)), shaped=_escaped)
 
 
 def _escaped(texts: pa.Array) -> pa.Array:
