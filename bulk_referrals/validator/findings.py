@@ -11,10 +11,12 @@ from typing import Final
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals import codes
 from bulk_referrals.model import Outcome
 from bulk_referrals.validator.columns import nulls, scattered, type_positions
+from bulk_referrals.weaving import flat
 
 _TEXT: Final = ("code", "field", "reason", "advice")
 VERDICT_TEXT: Final = ("outcome", *_TEXT)
@@ -102,8 +104,8 @@ def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str,
 
 
 def _text(column: pd.Series) -> pa.Array:
-    cells = [cell or None for cell in column]
-    return pa.array(cells, pa.string())
+    cells = flat(pa.array(column.array)).cast(pa.string())
+    return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
 
 
 def warnings_column(
