@@ -6,6 +6,7 @@ two may belong to different people, and an invite cannot be taken back.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -154,22 +155,25 @@ def _read(
     stand `often` in the column, each is read once.
     """
     mobiles, emails = positions(by_mobile & ~regions.bad), positions(by_email)
-    read = []
-    if len(mobiles):
-        region = regions.region
-        one_region = isinstance(region, str)
-        reading = partial(
-            contacts.mobiles,
-            region=region if one_region else pick(region, mobiles),
-            rule=rules.mobile,
-            mobile_format=rules.mobile_format,
-        )
-        found = (_once if often and one_region else _each)(pick(typed, mobiles), reading)
-        read.append(_Read(type=ReferralType.MOBILE, where=mobiles, contacts=found))
-    if len(emails):
-        found = (_once if often else _each)(pick(typed, emails), contacts.emails)
-        read.append(_Read(type=ReferralType.EMAIL, where=emails, contacts=found))
-    return read
+    region = regions.region
+    one_region = isinstance(region, str)
+    as_mobiles = partial(
+        contacts.mobiles,
+        region=region if one_region else pick(region, mobiles),
+        rule=rules.mobile,
+        mobile_format=rules.mobile_format,
+    )
+    ways = (
+        (ReferralType.MOBILE, mobiles, as_mobiles, often and one_region),
+        (ReferralType.EMAIL, emails, contacts.emails, often),
+    )
+    with ThreadPoolExecutor(len(ways)) as pool:  # Arrow lets go of the interpreter
+        begun = [
+            (kind, at, pool.submit(_once if once else _each, pick(typed, at), reading))
+            for kind, at, reading, once in ways
+            if len(at)
+        ]
+    return [_Read(type=kind, where=at, contacts=found.result()) for kind, at, found in begun]
 
 
 def _each(cells: pa.ChunkedArray, reading: type_reading) -> contacts.Contacts:
