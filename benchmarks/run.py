@@ -6,6 +6,7 @@ python benchmarks/run.py --sizes "" --no-newman    sending only
 """
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -109,6 +110,7 @@ def main() -> None:
     parser.add_argument("--no-sending", action="store_true")
     parser.add_argument("--no-newman", action="store_true")
     asked = parser.parse_args()
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled, too
     sizes = [SIZES[name] for name in asked.sizes.split(",") if name]
     kinds = [kind for kind in asked.formats.split(",") if kind]
     for kind in kinds if sizes else []:
