@@ -90,7 +90,11 @@ class RowsXml:
             codes = 0 if isinstance(part, str) else part.codes[start:stop]
             pieces.append(frame.piece(codes))
             if frame.most:
-                np.add(reached[:, None], frame.holes.take(codes, axis=0), holes[:, done : done + frame.most])
+                np.add(
+                    reached[:, None],
+                    frame.holes.take(codes, axis=0),
+                    holes[:, done : done + frame.most],
+                )
                 done += frame.most
             reached += frame.lengths.take(codes)
         return _filled(joined(*pieces), holes, first_row)
