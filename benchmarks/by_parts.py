@@ -40,7 +40,7 @@ def tell(asked: argparse.Namespace, exports: Path, folder: Path, size: str) -> N
     } | ({"--scheduler": asked.scheduler} if asked.scheduler else {})
     command = [sys.executable, "-m", "bulk_referrals", "check", str(exports), "-q"]
     command += [word for flag in flags.items() for word in flag]
-    found = measuring.measure(command, runs=1, longest_s=_LONGEST_S)
+    found = measuring.measure(command, longest_s=_LONGEST_S)
     told = max((folder / "reports").iterdir()) / "run.json"
     manifest = json.loads(told.read_text("utf-8"))
     text_mib = sum(each.stat().st_size for each in exports.iterdir()) / (1 << 20)

@@ -3,8 +3,9 @@
 import csv
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -34,14 +35,34 @@ class TooLongError(Exception):
     """A command did not end in time."""
 
 
-def measure(command: Sequence[str], *, runs: int, longest_s: float) -> Measured:
-    """Run a command several times.
+def measure(command: Sequence[str], *, longest_s: float) -> Measured:
+    """Run a command.
 
     Raises:
         TooLongError: it was stopped.
         RuntimeError: it failed.
     """
-    taken = [_once(command, longest_s) for _ in range(runs)]
+    wall_s, cpu_s, peak_mib = _once(command, longest_s)
+    return Measured(wall_s=wall_s, cpu_s=cpu_s, peak_mib=peak_mib, runs=1)
+
+
+def measure_often(
+    command_of: Callable[[Path], Sequence[str]], *, runs: int, longest_s: float
+) -> Measured:
+    """Run a command several times, each time with an empty folder of its own, as `measure` does.
+
+    A folder is removed before the next run: what the system still has to write of one run would
+    be paid for by another.
+
+    Args:
+        command_of: the folder -> the command that writes to it.
+        runs: how often.
+        longest_s: seconds for one.
+    """
+    taken = []
+    for _ in range(runs):
+        with tempfile.TemporaryDirectory() as folder:
+            taken.append(_once(command_of(Path(folder)), longest_s))
     return Measured(
         wall_s=median(wall_s for wall_s, _, _ in taken),
         cpu_s=median(cpu_s for _, cpu_s, _ in taken),
