@@ -6,6 +6,7 @@ is whole sentences.
 """
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -39,9 +40,18 @@ def finding(
         reason: what is wrong, one for all or one each.
         advice: what to do, one for all or one each; "" takes the code's own.
     """
+    if not len(at):  # so it is with most checks of most files, and a frame takes a millisecond
+        return _nothing()
     texts = {"code": code, "field": field, "reason": reason}
     texts["advice"] = advice or codes.describe(code).advice
     return pd.DataFrame({"at": at, **{k: _repeated(v, len(at)) for k, v in texts.items()}})
+
+
+@cache
+def _nothing() -> pd.DataFrame:
+    """Return the findings of a check that found nothing; nobody writes to them."""
+    texts = {name: pd.Series([], dtype=object) for name in _TEXT}
+    return pd.DataFrame({"at": np.empty(0, dtype=np.int64), **texts})
 
 
 def _repeated(text: str | Sequence[str], count: int) -> pd.Series:
@@ -59,8 +69,10 @@ def joined(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Sorted by `at`: `code` and `field` of the first finding, `reason` a sentence that names
         every fault, `advice` what to do about each, said once.
     """
-    every = pd.concat(findings, ignore_index=True)
-    whole, more = _in_turns(every)
+    told = [found for found in findings if len(found)]
+    if not told:
+        return _nothing()
+    whole, more = _in_turns(pd.concat(told, ignore_index=True))
     reason, advice = (whole[name].to_numpy(copy=True) for name in ("reason", "advice"))
     for at, later in more:
         reason[at] += "; also: " + later["reason"].to_numpy()
