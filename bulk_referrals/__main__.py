@@ -22,6 +22,8 @@ if sys.platform == "linux":  # elsewhere Arrow does not bring it
     # Of Arrow's allocators the one that takes least memory for columns: a fifth less than its
     # usual one for a million rows, and memory that was never touched costs time, too.
     _ENVIRONMENT["ARROW_DEFAULT_MEMORY_POOL"] = "jemalloc"
+    # An arena for each core and not four: what one thread has freed, the next one uses.
+    _ENVIRONMENT["JE_ARROW_MALLOC_CONF"] = f"narenas:{os.cpu_count() or 1}"
 
 
 def main() -> NoReturn:
