@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from bulk_referrals.model import Rules
-from bulk_referrals.validator import dateforms, layouts
+from bulk_referrals.validator import dateforms, layouts, zones
 from bulk_referrals.validator.dates import Moments, moments
 
 NOW: Final = datetime(2024, 9, 20, 12, tzinfo=UTC)
@@ -247,3 +247,31 @@ def test_layouts_of_fixed_width_read_as_the_patterns_do(monkeypatch: pytest.Monk
     slow = dateforms.read(cells)
     for name in ("day_first", "month_first", *("known", "numeric", "dated_only", "aware")):
         np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name), err_msg=name)
+
+
+def test_blocks_of_cells_read_and_write_as_the_whole_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    cells = ["2024-09-10", None, "2024-09-10 16:35:52", "soon", "10/09/2024", "2024-02-30", ""]
+    cells += ["45545", "2024-09-10T16:35:52z", "03/04/2024", "10 Sep 24", None, "1725966352417"]
+    whole = read(*cells)
+    for each in (dateforms, zones):
+        monkeypatch.setattr(each, "_BLOCK_CELLS", 3)
+    parts = read(*cells)
+    assert parts.stamp.to_pylist() == whole.stamp.to_pylist()
+    assert parts.findings.equals(whole.findings)
+    assert parts.notices == whole.notices
+
+
+def _days_of(year: str) -> Any:
+    first = np.datetime64(f"{year}-01-01", "D")
+    days = first + np.arange(366)
+    return days[days.astype("datetime64[Y]") == first.astype("datetime64[Y]")]
+
+
+@pytest.mark.parametrize("year", ["0000", "0001", "1600", "1900", "1970", "2000", "2023", "9999"])
+def test_every_day_of_the_calendar_is_read_and_no_other(year: str) -> None:
+    cells = [f"{year}-{month:02}-{day:02}" for month in range(14) for day in range(33)]
+    real = {str(day) for day in _days_of(year)}
+    read_ = dateforms.read(pa.array(cells)).day_first
+    told = [str(day) for day in read_[~np.isnat(read_)].astype("datetime64[D]")]
+    assert told == sorted(real)
+    assert [cell for cell, day in zip(cells, read_, strict=True) if not np.isnat(day)] == told
