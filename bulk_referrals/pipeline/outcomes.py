@@ -64,7 +64,10 @@ def completed(
     ready = pc.is_null(table["outcome"])
     endings = _Endings.of(results, states, otherwise)
     for name, texts in endings.texts.items():
-        own = pc.if_else(ready, endings.by_line(texts, ready), table[name])
+        told = endings.by_line(texts, ready)
+        if isinstance(told, pa.Scalar) and not told.is_valid:
+            continue  # a ready line has no such text yet
+        own = pc.if_else(ready, told, table[name])
         table = table.set_column(table.schema.get_field_index(name), name, own)
     rows = _rows_by_line(results, table.num_rows)
     attempts: Lines = np.zeros(table.num_rows, dtype=np.int64)

@@ -183,6 +183,8 @@ def marked(checked: pa.Table, again: pa.Table, *, places: Sequence[str]) -> pa.T
 
 
 def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> pd.DataFrame:
+    if not rules.suppressed:
+        return joined([])
     listed = pc.is_in(keys, value_set=pa.array(list(rules.suppressed), pa.string()))
     at = positions(left & mask_of(listed))
     reason = "the invitee is on the suppression list"

@@ -78,6 +78,15 @@ def by_distinct(cells: pa.ChunkedArray, reading: Callable[[str], str | None]) ->
     return pa.chunked_array([read.take(encoded.indices)])
 
 
+def where_distinct(cells: pa.ChunkedArray, is_so: Callable[[str], bool]) -> type_positions:
+    """Return where `is_so` says so of the cell, asked once per distinct one; never of null."""
+    encoded = cells.combine_chunks().dictionary_encode()
+    told = [code for code, cell in enumerate(encoded.dictionary.to_pylist()) if is_so(cell)]
+    if not told:
+        return np.empty(0, dtype=np.int64)
+    return positions(mask_of(pc.is_in(encoded.indices, value_set=pa.array(told, pa.int32()))))
+
+
 def spread(
     parts: Iterable[tuple[type_positions, pa.ChunkedArray]], *, length: int
 ) -> pa.ChunkedArray:

@@ -7,6 +7,7 @@ does a row that the loader found damaged, since its cells cannot be trusted.
 """
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import numpy as np
@@ -57,11 +58,13 @@ def expand(rows: pd.DataFrame) -> pa.Table:
         stands in).
     """
     source = to_table(rows)
-    typed = [trimmed(source[name]) for name in INVITEE_FIELDS]
+    with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
+        bare = dict(zip(FIELDS, pool.map(trimmed, map(source.column, FIELDS)), strict=True))
+    typed = [bare[name] for name in INVITEE_FIELDS]
     line, asked = _asked(typed, damaged=filled(source["fault"]))
     columns = {"line": pa.chunked_array([pa.array(line)])}
     columns |= {name: source[name] for name in ("table", "row", "fault", "fault_detail")}
-    columns |= {name: trimmed(source[name]) for name in _TEXT_FIELDS}
+    columns |= {name: bare[name] for name in _TEXT_FIELDS}
     if len(line) == len(rows) and not asked.any():
         return pa.table({**columns, "typed": typed[0], "asked": pa.array(asked)})
     at = pa.array(line)

@@ -18,6 +18,7 @@ from bulk_referrals.validator.columns import (
     positions,
     quoted,
     type_mask,
+    where_distinct,
     words,
 )
 from bulk_referrals.validator.findings import finding
@@ -35,9 +36,10 @@ def campaign_tokens(
 
     A row without a token is refused, since the API would take its default campaign.
     """
-    default = pa.scalar(rules.campaign_token or None, pa.string())
-    tokens = pc.coalesce(cells, default)
-    odd = positions(filled(by_distinct(tokens, _odd_token)))
+    tokens = cells
+    if rules.campaign_token and cells.null_count:
+        tokens = pc.fill_null(cells, rules.campaign_token)
+    odd = where_distinct(tokens, lambda cell: not _TOKEN.fullmatch(cell))
     missing = finding(
         positions(~filled(tokens)),
         code="missing-campaign-token",
@@ -56,10 +58,6 @@ def campaign_tokens(
     return tokens, [missing, damaged]
 
 
-def _odd_token(cell: str) -> str | None:
-    return None if _TOKEN.fullmatch(cell) else cell
-
-
 def referral_codes(
     cells: pa.ChunkedArray, carried: pa.ChunkedArray, *, looked_up: bool = False
 ) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
@@ -70,7 +68,7 @@ def referral_codes(
         carried: the code that `invited_on` carries itself; null where it has none.
         looked_up: missing codes will be asked for: they are "" and no fault.
     """
-    codes = pc.coalesce(carried, cells)
+    codes = pc.coalesce(carried, cells) if filled(carried).any() else cells
     missing = finding(
         positions(np.zeros(len(codes), np.bool_) if looked_up else ~filled(codes)),
         code="missing-referral-code",
@@ -97,7 +95,8 @@ def is_referral_code(text: str) -> bool:
 
 
 def _contradicted(cells: pa.ChunkedArray, carried: pa.ChunkedArray) -> pd.DataFrame:
-    at = positions(mask_of(pc.not_equal(cells, carried)))
+    both = filled(cells) & filled(carried)
+    at = positions(mask_of(pc.not_equal(cells, carried)) if both.any() else both)
     pairs = zip(words(carried, at), words(cells, at), strict=True)
     return finding(
         at,
