@@ -4,7 +4,6 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -53,8 +52,16 @@ def groups(texts: Values, at: Numbers | None = None) -> tuple[Numbers, Numbers]:
         of the first that has it.
     """
     values = numbers(texts)
-    codes, distinct = pd.factorize(values if at is None else values[at])
-    return codes.astype(np.int64, copy=False), firsts(codes, len(distinct))
+    codes, distinct = counted(values if at is None else values[at])
+    return codes, firsts(codes, len(distinct))
+
+
+def counted(values: Numbers) -> tuple[Numbers, Numbers]:
+    """Return numbers counted from 0 in the order of first appearance, and the distinct ones."""
+    import pandas as pd  # noqa: PLC0415 - imported while the sources are read
+
+    codes, distinct = pd.factorize(values)
+    return codes.astype(np.int64, copy=False), distinct
 
 
 def firsts(codes: npt.NDArray[np.integer], distinct: int) -> Numbers:

@@ -16,8 +16,10 @@ def to_frame(table: pa.Table) -> "pd.DataFrame":
     return frame
 
 
-def to_table(frame: "pd.DataFrame") -> pa.Table:
+def to_table(frame: "pd.DataFrame | pa.Table") -> pa.Table:
     """Return the frame as an Arrow table, its index dropped, without a copy of Arrow columns."""
+    if isinstance(frame, pa.Table):
+        return frame
     return pa.Table.from_pandas(frame, preserve_index=False)
 
 

@@ -206,7 +206,7 @@ class Loaded:
     Attributes:
         sources: the files, in the order given.
         tables: their sheets, in order.
-        rows: the rows frame (module docstring), all tables one after another.
+        cells: the rows frame (module docstring) as an Arrow table, all tables one after another.
         original: for each table, the author's cells as text: one column per header, named
             "0", "1", …, one line per row of that table, in order. It feeds the to-fix file.
         notices: sentences that the user should see (a hidden sheet left out, a guess made).
@@ -214,9 +214,16 @@ class Loaded:
 
     sources: tuple[Source, ...]
     tables: tuple[SourceTable, ...]
-    rows: "pd.DataFrame"
+    cells: "pa.Table"
     original: "tuple[pa.Table, ...]"
     notices: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> "pd.DataFrame":
+        """The rows frame."""
+        from bulk_referrals.frames import to_frame  # noqa: PLC0415 - start-up time
+
+        return to_frame(self.cells)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,20 +9,16 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import to_frame
 from bulk_referrals.loader.grid import Flaw, Grid
 from bulk_referrals.model import FIELDS
 from bulk_referrals.wayback import own_columns
 from bulk_referrals.weaving import may_be_padded
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 # ECMA-376 part 1, 18.17.3, and what Excel has added since.
 _ERRORS: Final = (
@@ -109,11 +105,6 @@ def rows(
     if isinstance(kept, int):
         return whole.slice(0, kept), grid.cells.slice(0, kept)
     return whole.filter(kept), grid.cells.filter(kept)
-
-
-def frame(parts: Sequence[pa.Table]) -> "pd.DataFrame":
-    """Return the rows of all tables, one after another, as the rows frame."""
-    return to_frame(pa.concat_tables(parts))
 
 
 def _filled(

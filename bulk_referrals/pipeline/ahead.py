@@ -13,8 +13,8 @@ from typing import Final
 
 # In the order in which they are needed.
 _NEEDED_LATER: Final = (
-    "pandas",
     "bulk_referrals.validator",
+    "pandas",
     "bulk_referrals.pipeline.publishing",
     "xlsxwriter",
 )

@@ -56,7 +56,7 @@ def prepare(
     from bulk_referrals.validator import validate  # noqa: PLC0415 - see `ahead`
 
     rules, told = rules_of(settings, options, now)
-    checked = validate(loaded.rows, rules, places=_places(loaded))
+    checked = validate(loaded.cells, rules, places=_places(loaded))
     pa.default_memory_pool().release_unused()  # the report is made in what reading took
     return Prepared(
         loaded=loaded,

@@ -10,9 +10,9 @@ invite: a repeat of a row that is refused is not one.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,10 +23,19 @@ from bulk_referrals.validator.checks import Checks, check
 from bulk_referrals.validator.columns import mask_of, positions, type_mask
 from bulk_referrals.validator.duplicates import Repeats, repeats
 from bulk_referrals.validator.evidence import Evidence, merged
-from bulk_referrals.validator.findings import finding, joined, verdicts, warnings_column
+from bulk_referrals.validator.findings import (
+    Findings,
+    finding,
+    joined,
+    verdicts,
+    warnings_column,
+)
 from bulk_referrals.validator.lost_plus import is_odd_without
 from bulk_referrals.validator.suppression import suppression_keys
 from bulk_referrals.validator.tokens import is_referral_code
+
+if TYPE_CHECKING:  # it is imported while the contacts are read
+    import pandas as pd
 
 __all__ = [
     "Checked",
@@ -53,13 +62,13 @@ class Checked:
         evidence: what the columns say, for what is decided of them together with other parts.
     """
 
-    frame: pd.DataFrame
+    frame: "pd.DataFrame"
     notices: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
 
 
 def validate(
-    loaded_rows: pd.DataFrame,
+    loaded_rows: "pd.DataFrame | pa.Table",
     rules: Rules,
     *,
     places: Sequence[str],
@@ -69,7 +78,7 @@ def validate(
     """Check every row.
 
     Args:
-        loaded_rows: the rows frame of `model`.
+        loaded_rows: the rows frame of `model`, or the same as an Arrow table.
         rules: what to go by.
         places: the human name of each table, such as "launch.xlsx [Wave 1]".
         told: what the whole columns say, where these rows are only a part; None: what they say
@@ -86,10 +95,10 @@ def validate(
     checks = check(lines, rules, places=tuple(places), told=told)
     left = np.ones(len(lines), dtype=np.bool_)
     rejected = joined(checks.findings)
-    left[rejected["at"]] = False
+    left[rejected.at] = False
     sound = left.copy()
     suppressed = _suppressed(checks.invitees.key, rules, left)
-    left[suppressed["at"]] = False
+    left[suppressed.at] = False
     with ThreadPoolExecutor(max_workers=1) as aside:  # Arrow lets go of the interpreter
         told_columns = aside.submit(_sent_or_typed, lines, checks, sound)
         again = repeats(
@@ -182,7 +191,7 @@ def marked(checked: pa.Table, again: pa.Table, *, places: Sequence[str]) -> pa.T
     return checked.set_column(place, "duplicate_of", pa.array(first, mask=first < 0))
 
 
-def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> pd.DataFrame:
+def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> Findings:
     if not rules.suppressed:
         return joined([])
     listed = pc.is_in(keys, value_set=pa.array(list(rules.suppressed), pa.string()))
@@ -191,7 +200,7 @@ def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> pd.Data
     return joined([finding(at, code="suppressed", field="identifier", reason=reason)])
 
 
-def _repeated(lines: pa.Table, again: Repeats, places: Sequence[str]) -> pd.DataFrame:
+def _repeated(lines: pa.Table, again: Repeats, places: Sequence[str]) -> Findings:
     table, row = (lines[name].take(pa.array(again.first)) for name in ("table", "row"))
     reasons = _places_told(table, row, places)
     return joined([finding(again.at, code="duplicate", field="identifier", reason=reasons)])
@@ -233,7 +242,7 @@ def _sent_or_typed(
     }
 
 
-def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], again: Repeats) -> pd.DataFrame:
+def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], again: Repeats) -> "pd.DataFrame":
     first = np.full(len(lines), -1, dtype=np.int64)
     first[again.at] = again.first
     table = {name: lines[name] for name in ("line", "table", "row")}

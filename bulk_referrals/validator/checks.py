@@ -6,7 +6,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,7 +14,7 @@ from bulk_referrals.model import Rules
 from bulk_referrals.validator import dates, invites, people, tokens
 from bulk_referrals.validator.columns import filled, mask_of, positions, type_mask, words
 from bulk_referrals.validator.evidence import Evidence
-from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.findings import Findings, finding, together
 from bulk_referrals.validator.people import People, type_warnings
 
 _AT_ONCE: Final = 2
@@ -41,7 +40,7 @@ class Checks:
     invitees: People
     campaign_token: pa.ChunkedArray
     invited_on: pa.ChunkedArray
-    findings: list[pd.DataFrame]
+    findings: list[Findings]
     warnings: type_warnings
     notices: tuple[str, ...]
     evidence: Evidence
@@ -65,7 +64,7 @@ def check(
         people.referrers, lines, regions=regions, rules=rules, told=plus.get("referrer")
     )
 
-    def typed() -> tuple[People, list[pd.DataFrame]]:
+    def typed() -> tuple[People, list[Findings]]:
         types, findings = invites.types(lines)
         whose = plus.get("invitee")
         invited = people.invitees(lines, types, regions=regions, rules=rules, told=whose)
@@ -119,7 +118,7 @@ def _readable(cells: pa.ChunkedArray, damaged: type_mask) -> pa.ChunkedArray:
     return pc.if_else(pa.array(damaged), pa.scalar(None, pa.string()), cells)
 
 
-def _damaged(lines: pa.Table, damaged: type_mask) -> pd.DataFrame:
+def _damaged(lines: pa.Table, damaged: type_mask) -> Findings:
     """Return what the loader found; the cells of such a row cannot be trusted for more."""
     every = positions(damaged)
     parts = []
@@ -129,14 +128,14 @@ def _damaged(lines: pa.Table, damaged: type_mask) -> pd.DataFrame:
         details = words(lines["fault_detail"], at)
         reasons = [f"{title}: {detail}" if detail else title for detail in details]
         parts.append(finding(at, code=code, field="", reason=reasons))
-    return pd.concat([finding(every[:0], code="", field="", reason=[]), *parts])
+    return together(parts)
 
 
-def _outside(found: pd.DataFrame, damaged: type_mask) -> pd.DataFrame:
-    return found if not damaged.any() else found[~damaged[found["at"].to_numpy()]]
+def _outside(found: Findings, damaged: type_mask) -> Findings:
+    return found if not damaged.any() else found.take(~damaged[found.at])
 
 
-def _self_referrals(referrers: People, invitees: People) -> pd.DataFrame:
+def _self_referrals(referrers: People, invitees: People) -> Findings:
     """Return who invites themselves; keys of two types, digits and addresses, never agree."""
     at = positions(mask_of(pc.equal(referrers.key, invitees.key)))
     reason = "the referrer and the invitee are the same person"

@@ -13,7 +13,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -33,7 +32,7 @@ from bulk_referrals.validator.columns import (
 )
 from bulk_referrals.validator.dateforms import Readings, type_seconds
 from bulk_referrals.validator.evidence import BareNumbers, DateColumn, Evidence
-from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.findings import Findings, finding
 
 _CODE: Final = "bad-invited-on"
 _FIELD: Final = "invited_on"
@@ -63,7 +62,7 @@ class Moments:
 
     stamp: pa.ChunkedArray
     code: pa.ChunkedArray
-    findings: pd.DataFrame
+    findings: Findings
     notices: tuple[str, ...]
     evidence: Evidence
 
@@ -229,7 +228,7 @@ def _findings(
     mixed: type_mask,
     wall: type_seconds,
     refused: type_mask,
-) -> pd.DataFrame:
+) -> Findings:
     """Say of each refused cell the first thing that is wrong with it."""
     at = positions(refused)
     typed = [quoted(cell) for cell in words(cells, at)]

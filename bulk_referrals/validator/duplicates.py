@@ -5,11 +5,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.equality import groups, numbers
+from bulk_referrals.equality import counted, groups, numbers
 from bulk_referrals.validator.columns import mask_of, pick, type_positions
 
 type_codes = npt.NDArray[np.int64]
@@ -84,8 +83,7 @@ def _numbered_at(cells: pa.ChunkedArray, at: type_positions) -> type_codes:
 
 def _numbered(values: npt.NDArray[np.int64]) -> type_codes:
     """Return the values as numbers counted from 0 in the order of first appearance."""
-    codes, _ = pd.factorize(values)
-    return codes.astype(np.int64)
+    return counted(values)[0]
 
 
 def _paired(one: type_codes, other: type_codes) -> type_codes:

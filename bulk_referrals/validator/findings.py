@@ -1,4 +1,4 @@
-"""What the checks find: each a small frame, one line per invite at fault, joined at the end.
+"""What the checks find: a few columns, one line per invite at fault, joined at the end.
 
 A finding has `at` (the invite's position), `code`, `field`, `reason` and `advice`. Reasons are
 clauses without a full stop, so that all the faults of a row can stand in one sentence; advice
@@ -6,21 +6,49 @@ is whole sentences.
 """
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals import codes
 from bulk_referrals.model import Outcome
-from bulk_referrals.validator.columns import nulls, scattered, type_positions
-from bulk_referrals.weaving import flat
+from bulk_referrals.validator.columns import nulls, scattered, type_mask, type_positions
 
 _TEXT: Final = ("code", "field", "reason", "advice")
 VERDICT_TEXT: Final = ("outcome", *_TEXT)
+
+type_texts = npt.NDArray[np.object_]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Findings:
+    """What was found: one line per invite at fault; every array has one element for each.
+
+    Attributes:
+        at: positions of the invites.
+        code: of `codes.CODES`, str each.
+        field: the field at fault, or "".
+        reason: what is wrong.
+        advice: what to do.
+    """
+
+    at: type_positions
+    code: type_texts
+    field: type_texts
+    reason: type_texts
+    advice: type_texts
+
+    def __len__(self) -> int:
+        """Return how many lines there are."""
+        return len(self.at)
+
+    def take(self, which: type_positions | type_mask) -> "Findings":
+        """Return some of the lines."""
+        return Findings(at=self.at[which], **{k: getattr(self, k)[which] for k in _TEXT})
 
 
 def finding(
@@ -30,7 +58,7 @@ def finding(
     field: str | Sequence[str],
     reason: str | Sequence[str],
     advice: str | Sequence[str] = "",
-) -> pd.DataFrame:
+) -> Findings:
     """Return one check's findings.
 
     Args:
@@ -40,26 +68,26 @@ def finding(
         reason: what is wrong, one for all or one each.
         advice: what to do, one for all or one each; "" takes the code's own.
     """
-    if not len(at):  # so it is with most checks of most files, and a frame takes a millisecond
-        return _nothing()
     texts = {"code": code, "field": field, "reason": reason}
     texts["advice"] = advice or codes.describe(code).advice
-    return pd.DataFrame({"at": at, **{k: _repeated(v, len(at)) for k, v in texts.items()}})
+    return Findings(at=at, **{name: _repeated(text, len(at)) for name, text in texts.items()})
 
 
-@cache
-def _nothing() -> pd.DataFrame:
-    """Return the findings of a check that found nothing; nobody writes to them."""
-    texts = {name: pd.Series([], dtype=object) for name in _TEXT}
-    return pd.DataFrame({"at": np.empty(0, dtype=np.int64), **texts})
+def _repeated(text: str | Sequence[str], count: int) -> type_texts:
+    texts = np.empty(count, dtype=object)
+    texts[:] = text
+    return texts
 
 
-def _repeated(text: str | Sequence[str], count: int) -> pd.Series:
-    values = [text] * count if isinstance(text, str) else list(text)
-    return pd.Series(values, dtype=object)
+def together(findings: Sequence[Findings]) -> Findings:
+    """Return the lines of all findings, one after another."""
+    at = np.concatenate([np.empty(0, dtype=np.int64), *(each.at for each in findings)])
+    nothing = np.empty(0, dtype=object)
+    texts = {k: np.concatenate([nothing, *(getattr(it, k) for it in findings)]) for k in _TEXT}
+    return Findings(at=at, **texts)
 
 
-def joined(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
+def joined(findings: Sequence[Findings]) -> Findings:
     """Return one line per invite at fault: the first finding's code, all the reasons.
 
     Args:
@@ -69,37 +97,36 @@ def joined(findings: Sequence[pd.DataFrame]) -> pd.DataFrame:
         Sorted by `at`: `code` and `field` of the first finding, `reason` a sentence that names
         every fault, `advice` what to do about each, said once.
     """
-    told = [found for found in findings if len(found)]
-    if not told:
-        return _nothing()
-    whole, more = _in_turns(pd.concat(told, ignore_index=True))
-    reason, advice = (whole[name].to_numpy(copy=True) for name in ("reason", "advice"))
-    for at, later in more:
-        reason[at] += "; also: " + later["reason"].to_numpy()
-        pairs = zip(advice[at], later["advice"], strict=True)
-        advice[at] = [said if added in said else f"{said} {added}" for said, added in pairs]
-    whole["reason"] = [f"{clause[:1].upper()}{clause[1:]}." for clause in reason]
-    whole["advice"] = advice
+    every = together(findings)
+    first, more = _in_turns(every.at)
+    whole = every.take(first)
+    for places, later in more:
+        whole.reason[places] += "; also: " + every.reason[later]
+        pairs = zip(whole.advice[places], every.advice[later], strict=True)
+        advice = [said if added in said else f"{said} {added}" for said, added in pairs]
+        whole.advice[places] = advice
+    whole.reason[:] = [f"{clause[:1].upper()}{clause[1:]}." for clause in whole.reason]
     return whole
 
 
 def _in_turns(
-    every: pd.DataFrame,
-) -> tuple[pd.DataFrame, list[tuple[type_positions, pd.DataFrame]]]:
-    """Return the first line of each invite, sorted, then the second ones, and so on.
+    at: type_positions,
+) -> tuple[type_positions, list[tuple[type_positions, type_positions]]]:
+    """Return which lines are the first of each invite, sorted by it, then the second, and so on.
 
-    Each later turn comes with the positions in the first to which its lines belong: few turns of
+    Each later turn comes with the places among the first to which its lines belong: few turns of
     many lines are fast where many groups of few are slow.
     """
-    every = every.sort_values("at", kind="stable", ignore_index=True)
-    turn = every.groupby("at").cumcount().to_numpy()
-    invite = np.cumsum(turn == 0) - 1
+    order = np.argsort(at, kind="stable")
+    begins = np.ones(len(at), dtype=np.bool_)
+    begins[1:] = at[order[1:]] != at[order[:-1]]
+    invite = np.cumsum(begins) - 1
+    turn = np.arange(len(at)) - np.flatnonzero(begins)[invite]
     turns = range(1, int(turn.max(initial=0)) + 1)
-    first = every[turn == 0].reset_index(drop=True)
-    return first, [(invite[turn == n], every[turn == n]) for n in turns]
+    return order[begins], [(invite[turn == n], order[turn == n]) for n in turns]
 
 
-def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str, pa.ChunkedArray]:
+def verdicts(parts: Mapping[Outcome, Findings], *, length: int) -> dict[str, pa.ChunkedArray]:
     """Return the verdict columns of the checked frame, null where nothing was found.
 
     Args:
@@ -109,14 +136,18 @@ def verdicts(parts: Mapping[Outcome, pd.DataFrame], *, length: int) -> dict[str,
     Returns:
         `outcome`, `code`, `field`, `reason` and `advice`, text columns of `length` lines.
     """
-    frames = [part.assign(outcome=outcome.value) for outcome, part in parts.items()]
-    every = pd.concat(frames, ignore_index=True).sort_values("at", ignore_index=True)
-    at = every["at"].to_numpy(dtype=np.int64)
-    return {name: scattered(at, _text(every[name]), length=length) for name in VERDICT_TEXT}
+    every = together(list(parts.values()))
+    order = np.argsort(every.at, kind="stable")
+    outcomes = [_repeated(outcome.value, len(part)) for outcome, part in parts.items()]
+    columns = {"outcome": np.concatenate(outcomes), **{k: getattr(every, k) for k in _TEXT}}
+    return {
+        name: scattered(every.at[order], _column(columns[name][order]), length=length)
+        for name in VERDICT_TEXT
+    }
 
 
-def _text(column: pd.Series) -> pa.Array:
-    cells = flat(pa.array(column.array)).cast(pa.string())
+def _column(texts: type_texts) -> pa.Array:
+    cells = pa.array(texts, pa.string())
     return pc.if_else(pc.equal(cells, ""), pa.scalar(None, pa.string()), cells)
 
 
@@ -126,15 +157,10 @@ def warnings_column(
     """Return the warning column: each invite's warnings joined, null where there are none."""
     if not any(len(at) for at, _ in parts):
         return nulls(length)
-    every = pd.DataFrame(
-        {
-            "at": np.concatenate([at for at, _ in parts]),
-            "warning": pd.Series([text for _, texts in parts for text in texts], dtype=object),
-        }
-    )
-    first, more = _in_turns(every)
-    said = first["warning"].to_numpy(copy=True)
-    for at, later in more:
-        said[at] += "; " + later["warning"].to_numpy()
-    at = first["at"].to_numpy(dtype=np.int64)
-    return scattered(at, pa.array(said, pa.string()), length=length)
+    at = np.concatenate([at for at, _ in parts])
+    texts = np.concatenate([_repeated(told, len(at)) for at, told in parts])
+    first, more = _in_turns(at)
+    said = texts[first]
+    for places, later in more:
+        said[places] += "; " + texts[later]
+    return scattered(at[first], pa.array(said, pa.string()), length=length)

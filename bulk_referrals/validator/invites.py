@@ -8,10 +8,9 @@ does a row that the loader found damaged, since its cells cannot be trusted.
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,7 +29,10 @@ from bulk_referrals.validator.columns import (
     type_positions,
     words,
 )
-from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.findings import Findings, finding
+
+if TYPE_CHECKING:  # it is imported while the contacts are read
+    import pandas as pd
 
 INVITEE_FIELDS: Final = ("identifier", "invitee_mobile", "invitee_email")
 _MOBILE, _EMAIL = ReferralType.MOBILE.value, ReferralType.EMAIL.value
@@ -45,7 +47,7 @@ _NUMBER: Final = r"^[^\p{L}]*\p{Nd}[^\p{L}]*$"  # a digit and no letter, in any 
 _TEXT_FIELDS: Final = tuple(name for name in FIELDS if name not in INVITEE_FIELDS)
 
 
-def expand(rows: pd.DataFrame) -> pa.Table:
+def expand(rows: "pd.DataFrame | pa.Table") -> pa.Table:
     """Return one line per invite, in the order of the rows.
 
     Args:
@@ -99,7 +101,7 @@ def _same(one: pa.ChunkedArray, other: pa.ChunkedArray) -> type_mask:
     return mask_of(pc.equal(*(pc.utf8_lower(cells) for cells in plain)))
 
 
-def types(lines: pa.Table) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
+def types(lines: pa.Table) -> tuple[pa.ChunkedArray, list[Findings]]:
     """Return each invite's type and what is wrong with the types.
 
     The column that names the invitee says its type; in `identifier` the cell itself does. A
@@ -150,7 +152,7 @@ def _shown(typed: pa.ChunkedArray, asked: np.ndarray, *, settled: type_mask) -> 
     return pc.if_else(pa.array(asked == INVITEE_FIELDS.index("invitee_email")), _EMAIL, shown)
 
 
-def _unsupported(lines: pa.Table, at: type_positions) -> pd.DataFrame:
+def _unsupported(lines: pa.Table, at: type_positions) -> Findings:
     named = [quoted(cell) for cell in words(lines["type"], at)]
     return finding(
         at,
@@ -161,7 +163,7 @@ def _unsupported(lines: pa.Table, at: type_positions) -> pd.DataFrame:
     )
 
 
-def _contradictory(lines: pa.Table, at: type_positions) -> pd.DataFrame:
+def _contradictory(lines: pa.Table, at: type_positions) -> Findings:
     told = zip(
         words(lines["type"], at),
         words(lines["typed"], at),
@@ -187,7 +189,7 @@ def _contradictory(lines: pa.Table, at: type_positions) -> pd.DataFrame:
 _CHANNEL: Final = ("", "mobile", "e-mail")
 
 
-def _neither(lines: pa.Table, at: type_positions) -> pd.DataFrame:
+def _neither(lines: pa.Table, at: type_positions) -> Findings:
     typed = [quoted(cell) for cell in words(lines["typed"], at)]
     return finding(
         at,

@@ -12,7 +12,6 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -30,7 +29,7 @@ from bulk_referrals.validator.columns import (
     words,
 )
 from bulk_referrals.validator.evidence import Plus
-from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.findings import Findings, finding
 from bulk_referrals.validator.invites import INVITEE_FIELDS
 from bulk_referrals.validator.lost_plus import lost_plus
 from bulk_referrals.validator.tokens import Regions
@@ -59,7 +58,7 @@ class People:
     type: pa.ChunkedArray
     value: pa.ChunkedArray
     key: pa.ChunkedArray
-    findings: list[pd.DataFrame]
+    findings: list[Findings]
     warnings: type_warnings
     plus: Plus
 
@@ -190,7 +189,7 @@ def _people(
     typed: pa.ChunkedArray,
     type_: pa.ChunkedArray,
     read: list[_Read],
-    findings: list[pd.DataFrame],
+    findings: list[Findings],
     *,
     whose: str,
     rules: Rules,
@@ -215,7 +214,7 @@ def _people(
     )
 
 
-def _bad_referrers(part: _Read, typed: pa.ChunkedArray) -> pd.DataFrame:
+def _bad_referrers(part: _Read, typed: pa.ChunkedArray) -> Findings:
     local = positions(filled(part.contacts.problem))
     at, noun = part.where[local], _NOUN[part.type]
     told = zip(words(typed, at), words(part.contacts.problem, local), strict=True)
@@ -232,7 +231,7 @@ def _bad_referrers(part: _Read, typed: pa.ChunkedArray) -> pd.DataFrame:
     )
 
 
-def _bad_invitees(part: _Read, typed: pa.ChunkedArray, asked: np.ndarray) -> pd.DataFrame:
+def _bad_invitees(part: _Read, typed: pa.ChunkedArray, asked: np.ndarray) -> Findings:
     local = positions(filled(part.contacts.problem))
     at, noun = part.where[local], _NOUN[part.type]
     told = zip(words(typed, at), words(part.contacts.problem, local), strict=True)

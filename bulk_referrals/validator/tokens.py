@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -21,7 +20,7 @@ from bulk_referrals.validator.columns import (
     where_distinct,
     words,
 )
-from bulk_referrals.validator.findings import finding
+from bulk_referrals.validator.findings import Findings, finding
 
 # Tokens travel in addresses too: the characters that need no escape there (RFC 3986, 2.3).
 _TOKEN: Final = re.compile(r"[0-9A-Za-z._~-]{1,100}")
@@ -31,7 +30,7 @@ _REFERRAL_CODE: Final = r"^[0-9A-Za-z_~-]{1,50}$"
 
 def campaign_tokens(
     cells: pa.ChunkedArray, rules: Rules
-) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
+) -> tuple[pa.ChunkedArray, list[Findings]]:
     """Return each invite's campaign token, the row's own first, and what is wrong with them.
 
     A row without a token is refused, since the API would take its default campaign.
@@ -60,7 +59,7 @@ def campaign_tokens(
 
 def referral_codes(
     cells: pa.ChunkedArray, carried: pa.ChunkedArray, *, looked_up: bool = False
-) -> tuple[pa.ChunkedArray, list[pd.DataFrame]]:
+) -> tuple[pa.ChunkedArray, list[Findings]]:
     """Return each invite's referral code and what is wrong with them.
 
     Args:
@@ -94,7 +93,7 @@ def is_referral_code(text: str) -> bool:
     return re.fullmatch(_REFERRAL_CODE, text) is not None
 
 
-def _contradicted(cells: pa.ChunkedArray, carried: pa.ChunkedArray) -> pd.DataFrame:
+def _contradicted(cells: pa.ChunkedArray, carried: pa.ChunkedArray) -> Findings:
     both = filled(cells) & filled(carried)
     at = positions(mask_of(pc.not_equal(cells, carried)) if both.any() else both)
     pairs = zip(words(carried, at), words(cells, at), strict=True)
@@ -130,7 +129,7 @@ class Regions:
 
     region: str | pa.ChunkedArray
     bad: type_mask
-    findings: pd.DataFrame
+    findings: Findings
 
 
 def regions(cells: pa.ChunkedArray, rules: Rules) -> Regions:

@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
+from bulk_referrals.equality import counted
 from bulk_referrals.validator.columns import type_mask
 from bulk_referrals.validator.dateforms import type_seconds
 
@@ -66,7 +66,7 @@ def converted(
 
 def _offsets_s(seconds: npt.NDArray[np.int64], zone: str, *, utc: bool) -> npt.NDArray[np.int64]:
     """Return the zone's offsets from UTC, seconds, at UTC times or at its own wall times."""
-    which, quarters = pd.factorize(seconds // _QUARTER_S)
+    which, quarters = counted(seconds // _QUARTER_S)
     tz = ZoneInfo(zone)
     offsets = [_offset_s(int(quarter) * _QUARTER_S, tz, utc=utc) for quarter in quarters]
     each: npt.NDArray[np.int64] = np.array(offsets, dtype=np.int64)[which]
@@ -92,7 +92,7 @@ def stamps(wall: type_seconds) -> pa.ChunkedArray:
     for start in range(0, len(told), _BLOCK_CELLS):
         block = slice(start, start + _BLOCK_CELLS)
         day, clock = np.divmod(told[block].astype(np.int64), _DAY_S)
-        which, days = pd.factorize(day)
+        which, days = counted(day)
         text["day"][block] = _written_days(days)[which]
         text["clock"][block] = _clock_faces()[clock]
     ends = np.zeros(len(wall) + 1, dtype=np.int32)

@@ -68,9 +68,7 @@ def check_part(task: CheckTask) -> CheckDone:
     part = task.part
     rows = task.spool.read(f"rows-{part.name}")
     rows = _shifted(rows, "table", np.int32(part.first_table))
-    checked = validate(
-        to_frame(rows), task.rules, places=task.places, told=task.told, is_part=True
-    )
+    checked = validate(rows, task.rules, places=task.places, told=task.told, is_part=True)
     table = _shifted(to_table(checked.frame), "line", np.int64(part.first_line))
     task.spool.write(f"checked-{part.index}", [table])
     lines = pa.array(np.arange(table.num_rows, dtype=np.int64))
