@@ -6,8 +6,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
-
 from bulk_referrals.config import Settings
 from bulk_referrals.loader import load, load_list
 from bulk_referrals.model import Arrival, Loaded, LoadOptions, Rules, SourceTable
@@ -57,7 +55,6 @@ def prepare(
 
     rules, told = rules_of(settings, options, now)
     checked = validate(loaded.cells, rules, places=_places(loaded))
-    pa.default_memory_pool().release_unused()  # the report is made in what reading took
     return Prepared(
         loaded=loaded,
         checked=checked.frame,
