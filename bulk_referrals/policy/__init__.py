@@ -1,6 +1,6 @@
 """What an answer says about each invite, and what to do next. Pure: no clock, chance or I/O."""
 
-from bulk_referrals.policy.pacing import Pace, RetryBudget, backoff_s, retry_after_s
+from bulk_referrals.policy.pacing import Beat, Pace, RetryBudget, backoff_s, retry_after_s
 from bulk_referrals.policy.verdicts import (
     CAMPAIGN_CODES,
     Effect,
@@ -14,6 +14,7 @@ from bulk_referrals.policy.verdicts import (
 
 __all__ = [
     "CAMPAIGN_CODES",
+    "Beat",
     "Effect",
     "Finding",
     "Judgement",

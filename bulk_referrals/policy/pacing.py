@@ -1,6 +1,7 @@
 """How fast, and how long to wait: backoff, Retry-After, and the pace under a rate limit."""
 
-from dataclasses import dataclass
+from collections import deque
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Final
@@ -12,6 +13,14 @@ _LONGEST_RETRY_AFTER_S: Final = 900.0
 _HEADROOM: Final = 0.98
 # How far behind its even beat the pace may catch up: a late wake-up, and well within that.
 _CATCH_UP_S: Final = 0.005
+# The rest of those 20 ms: so much later than its followers may a request arrive.
+_BORNE_S: Final = 0.015
+# Share of the time that may go for requests that seem to have arrived later than that (with the
+# headroom, 97.2 % of the rate are used at least), and how much of it can be saved up.
+_FOR_LATENESS: Final = 0.008
+_MOST_SAVED_S: Final = 0.25
+# So many answers tell how long one usually takes; a median, which a few late ones do not move.
+_USUAL_OF: Final = 15
 _SLOWEST: Final = 64.0
 _NOMINAL_INTERVAL_S: Final = 0.02
 
@@ -63,28 +72,52 @@ def retry_after_s(header: str, *, now: datetime) -> float | None:
     return min(max((aware - now).total_seconds(), 0.0), _LONGEST_RETRY_AFTER_S)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beat:
+    """The turn of one request.
+
+    Attributes:
+        number: how many of the same pace went before.
+        left_at: monotonic seconds when it was let go.
+    """
+
+    number: int
+    left_at: float
+
+
 @dataclass(slots=True, kw_only=True)
 class Pace:
     """An even beat under a rate limit, slower after a refusal and back up gently.
 
     Requests leave `60 / rate_per_min` seconds apart, one at a time, so that no window of any
-    kind (fixed, sliding, token bucket) ever holds more than the limit. A refusal halves the
-    speed; each success wins back a little, until the set rate is reached again.
+    kind (fixed, sliding, token bucket) ever holds more than the limit. What a window holds is
+    what arrives in it: where an answer took longer than usual, its request may have been held up
+    on its way, and those that follow keep their distance to that as well, as far as the time set
+    aside for it goes. A refusal halves the speed; each success wins back a little, until the set
+    rate is reached again.
 
     Attributes:
         rate_per_min: the limit, requests per minute; None for no limit.
         slowness: 1 at full speed, up to 64; the interval's factor.
-        next_at: monotonic seconds of the next free beat.
+        next_at: monotonic seconds of the next even beat.
+        number: the next beat's.
+        echo_at: monotonic seconds before which the next beat's answer is not to come, were it
+            answered as late as the latest one.
+        saved_s: time set aside for requests that arrived late.
         slowed_at: monotonic seconds when it last slowed down.
-        held_until: monotonic seconds until which the platform asked for quiet; a beat that was
-            taken before it asked is not to be used before then.
+        held_until: monotonic seconds until which the platform asked for quiet; no beat is
+            before then.
     """
 
     rate_per_min: float | None
     slowness: float = 1.0
     next_at: float = 0.0
+    number: int = 0
+    echo_at: float = float("-inf")
+    saved_s: float = _MOST_SAVED_S
     slowed_at: float = float("-inf")
     held_until: float = float("-inf")
+    _took_s: deque[float] = field(default_factory=lambda: deque(maxlen=_USUAL_OF), repr=False)
 
     def interval_s(self) -> float:
         """Return the seconds between two beats as things stand."""
@@ -93,28 +126,47 @@ class Pace:
             return base
         return max(base, _NOMINAL_INTERVAL_S) * self.slowness
 
-    def take(self, now: float) -> float:
-        """Take the next beat.
+    def beat_at(self) -> float:
+        """Return the monotonic seconds of the next beat; what happens meanwhile may move it."""
+        return max(self.next_at, min(self._clear_at(), self.next_at + self.saved_s))
+
+    def left(self, now: float) -> Beat:
+        """Note that a request leaves, on the next beat or later: the one after keeps its distance.
+
+        Were that to the beat, a request that left late would stand too near those that follow,
+        and one window of the server's could hold more than the limit.
 
         Args:
             now: monotonic seconds.
-
-        Returns:
-            Seconds to wait before the request may leave; 0 for at once.
         """
         interval = self.interval_s()
-        beat = max(self.next_at, now - min(_CATCH_UP_S, interval))
+        beat = self.beat_at()
+        saved_s = self.saved_s - (beat - self.next_at) + interval * _FOR_LATENESS
+        self.saved_s = min(saved_s, _MOST_SAVED_S)
+        beat = max(beat, now - min(_CATCH_UP_S, interval))
+        # What no time was left for is let go: it lies behind soon, and the rate is to be used.
+        self.echo_at += min(beat - self._clear_at(), 0.0) + interval
         self.next_at = beat + interval
-        return max(beat - now, 0.0)
+        self.number += 1
+        return Beat(number=self.number - 1, left_at=now)
 
-    def left(self, now: float) -> None:
-        """Note when the request of the last beat left: the next one keeps its distance to that.
+    def answered(self, beat: Beat, now: float) -> None:
+        """Note that the request of a beat was answered: it has arrived by then.
 
-        Were it to the beat, a request that left late would stand too near those that follow, and
-        one window of the server's could hold more than the limit.
+        Args:
+            beat: from `left`.
+            now: monotonic seconds.
         """
-        interval = self.interval_s()
-        self.next_at = max(self.next_at, now + interval - min(_CATCH_UP_S, interval))
+        if not self.rate_per_min or beat.left_at < self.slowed_at:
+            return
+        self._took_s.append(now - beat.left_at)
+        self.echo_at = max(self.echo_at, now + (self.number - beat.number) * self.interval_s())
+
+    def _clear_at(self) -> float:
+        """When the next may leave if all that an answer took longer than usual was the way out."""
+        if not self._took_s:
+            return self.echo_at
+        return self.echo_at - sorted(self._took_s)[len(self._took_s) // 2] - _BORNE_S
 
     def refused(self, now: float, *, left_at: float, wait_s: float | None) -> None:
         """Slow down: the limit was met, or the platform is not well.
@@ -128,6 +180,7 @@ class Pace:
         if left_at >= self.slowed_at:
             self.slowness = min(self.slowness * 2.0, _SLOWEST)
             self.slowed_at = now
+            self.echo_at = float("-inf")  # it was reckoned in shorter intervals
         if wait_s:
             self.held_until = max(self.held_until, now + wait_s)
         self.next_at = max(self.next_at, now, self.held_until)

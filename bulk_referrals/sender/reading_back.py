@@ -110,11 +110,13 @@ class _Reader:
         while looks < self._limits.max_looks:
             left_at = _now()
             try:
-                await self.throttle.turn()
-                left_at = _now()
+                if (beat := await self.throttle.turn()) is None:
+                    return None
+                left_at = beat.left_at
                 signed = await self._client.sign()
                 self.asked += 1
                 answer = await self._client.get(part, signed, only_code=self._only_code)
+                self.throttle.answered(beat)
             except (UsageError, LedgerError) as error:
                 raise _EndedError(str(error)) from error
             except ClientError:

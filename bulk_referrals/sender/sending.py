@@ -219,7 +219,7 @@ class Sender:
             step = after_withheld(turn, withheld, key=self._key_of, now=_now())
             await self._record(step.lines)
             return step.turns
-        if not await self._throttle.turn():
+        if (beat := await self._throttle.turn()) is None:
             await self._release(request, turn)
             return (turn,)
         if turn.doubted and not await self._still_absent(turn, signed):
@@ -228,14 +228,14 @@ class Sender:
         await self._journal.make_sure()
         self._sent += 1
         self._retried += turn.attempts > 0
-        left_at = _now()
         try:
             answer = await self._client.post(sent.parts, payload(sent.parts), signed)
+            self._throttle.answered(beat)
         except NotSentError:
             await self._release(request, turn)
-            return (self._not_sent(turn, left_at),)
+            return (self._not_sent(turn, beat.left_at),)
         except MaybeSentError:
-            self._no_answer(left_at)
+            self._no_answer(beat.left_at)
             step = after_loss(sent, key=self._key_of, now=_now())
             await self._record(step.lines, request=request, code="no-answer")
             return step.turns
@@ -248,7 +248,9 @@ class Sender:
             step.lines, request=request, code=judgement.code, http_status=answer.http_status
         )
         self._learn(sent, judgement)
-        await self._react(judgement.effect, judgement.code, signed, left_at, answer.retry_after)
+        await self._react(
+            judgement.effect, judgement.code, signed, beat.left_at, answer.retry_after
+        )
         return step.turns
 
     def _intent(self, request: int, turn: Turn) -> Intent:
@@ -312,24 +314,24 @@ class Sender:
     async def _look(self, turn: Turn) -> tuple[Turn, ...]:
         if turn.looks and not self._may_retry():
             return (replace(turn, due=_now() + self._limits.cap_s),)
-        if not await self._throttle.turn():
+        if (beat := await self._throttle.turn()) is None:
             return (turn,)
         self._read_back += 1
-        left_at = _now()
         seen = None
         try:
             signed = await self._client.sign()
             answered = await self._client.get(turn.parts[0], signed)
+            self._throttle.answered(beat)
         except NotSentError:
-            return (self._not_sent(turn, left_at),)  # nobody was asked: it is no look at all
+            return (self._not_sent(turn, beat.left_at),)  # nobody was asked: it is no look at all
         except MaybeSentError:
-            self._no_answer(left_at)
+            self._no_answer(beat.left_at)
         else:
             trouble = policy.judge_read_back(answered, longest=READ_BACK_LIMIT)
             seen = answered if trouble is None else None
             effect = Effect.NONE if trouble is None else trouble
             code = answered.status.code if answered.status else str(answered.http_status)
-            await self._react(effect, code, signed, left_at, answered.retry_after)
+            await self._react(effect, code, signed, beat.left_at, answered.retry_after)
             if trouble in (Effect.SLOW, Effect.RENEW):
                 return (turn,)  # not this invite's doing: it is no look at all
         step = after_look(

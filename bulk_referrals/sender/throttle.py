@@ -7,10 +7,9 @@ from typing import Final
 
 from bulk_referrals.events import Event, happened
 from bulk_referrals.ledger import RateSource
-from bulk_referrals.policy import Pace
+from bulk_referrals.policy import Beat, Pace
 from bulk_referrals.sender.sharing import SharedBeats
 
-_ROUNDING_S: Final = 0.001
 _WORTH_SAYING_S: Final = 1.0
 
 
@@ -29,45 +28,44 @@ class Throttle:
         self._stopped = asyncio.Event()
         self._shared = SharedBeats(rate, pace) if rate else None
 
-    async def turn(self) -> bool:
-        """Wait for the next beat; False when the run has stopped, and nothing may leave.
+    async def turn(self) -> Beat | None:
+        """Wait for the next beat; None when the run has stopped, and nothing may leave.
 
         Raises:
             LedgerError: the rate is shared, and no beat of it can be had.
         """
         if self._shared:
             return await self._shared_turn(self._shared)
-        async with self._gate:  # each beat is taken when the last one has left
-            now = asyncio.get_running_loop().time
-            beat = now() + self.pace.take(now())
+        async with self._gate:  # one waits for the beat, and all others for that one
             while not self._stopped.is_set():
-                if beat < self.pace.held_until - _ROUNDING_S:  # asked for quiet meanwhile
-                    beat = now() + self.pace.take(now())
-                if (wait_s := beat - now()) <= 0:
-                    self.pace.left(now())
-                    return True
+                if (wait_s := self.pace.beat_at() - _now()) <= 0:
+                    return self.pace.left(_now())
                 await self._wait(wait_s)
-            return False
+            return None
 
-    async def _shared_turn(self, shared: SharedBeats) -> bool:
+    async def _shared_turn(self, shared: SharedBeats) -> Beat | None:
         """Wait for a beat that is ours, and let those go by that have passed meanwhile."""
-        now = asyncio.get_running_loop().time
         while not self._stopped.is_set():
             if (beat := await shared.next()) is None:
-                await self._wait(max(shared.opens_at - now(), 0.0))
+                await self._wait(max(shared.opens_at - _now(), 0.0))
                 continue
-            while not self._stopped.is_set() and (wait_s := beat - now()) > 0:
+            while not self._stopped.is_set() and (wait_s := beat - _now()) > 0:
                 await self._wait(wait_s)
             if shared.is_good(beat):
-                return not self._stopped.is_set()
-        return False
+                return None if self._stopped.is_set() else self.pace.left(_now())
+        return None
 
     async def charge(self) -> None:
         """Count a request that leaves at once, beside those that wait for their turn."""
         if self._shared:
             await self._shared.charge()
         else:
-            self.pace.take(asyncio.get_running_loop().time())
+            self.pace.left(_now())
+
+    def answered(self, beat: Beat) -> None:
+        """Note that the request of a beat was answered just now (see `Pace.answered`)."""
+        if not self._shared:  # how its beats lie is settled elsewhere
+            self.pace.answered(beat, _now())
 
     async def refused(self, now: float, *, left_at: float, wait_s: float | None) -> None:
         """Slow down (see `Pace.refused`), and with us all who share the rate."""
@@ -95,3 +93,7 @@ class Throttle:
         with suppress(TimeoutError):
             async with asyncio.timeout(longest_s):
                 await self._stopped.wait()
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

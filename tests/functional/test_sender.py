@@ -188,6 +188,17 @@ def each_item(code: int) -> Act:
     return act
 
 
+def stand_still(arrived: list[float], usual: Act) -> Act:
+    """Take nothing in for 60 ms every five seconds, and note when each is taken in."""
+
+    async def act(platform: Platform, call: Call) -> httpx.Response:
+        await asyncio.sleep(max(0.06 - now() % 4.987, 0.0))
+        arrived.append(now())
+        return await usual(platform, call)
+
+    return act
+
+
 # --- the scene
 
 
@@ -328,6 +339,29 @@ def test_a_referrers_requests_leave_in_order(tmp_path: Path) -> None:
 def test_requests_leave_at_the_rate(tmp_path: Path) -> None:
     scene = play(Platform(), lanes_of(100), tmp_path, rate_per_min=600, concurrency=16)
     assert scene.seconds == pytest.approx(10.0, rel=0.05)
+
+
+@pytest.mark.parametrize("looks", [False, True])
+def test_no_second_holds_more_than_the_rate_where_the_platform_stands_still(
+    tmp_path: Path,
+    looks: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    arrived: list[float] = []
+    platform = Platform(always=stand_still(arrived, accept), always_get=stand_still(arrived, show))
+    lanes = lanes_of(400)
+    if looks:
+        platform.kept.update(
+            (one.referrer, each.identifier)
+            for (parts,) in lanes
+            for one in parts
+            for each in one.invites
+        )
+    doubtful = {n * 10: 1 for n in range(400)} if looks else {}
+    scene = play(platform, lanes, tmp_path, rate_per_min=600, concurrency=16, doubtful=doubtful)
+    assert set(scene.outcomes.values()) == {"accepted"}
+    assert len(platform.looked) == (400 if looks else 0)
+    assert all(after - before >= 1.0 for before, after in zip(arrived, arrived[10:], strict=False))
+    assert scene.seconds < 40 / 0.97
     assert scene.sender.figures.throttled_s > 0
 
 

@@ -1,8 +1,5 @@
 """What each code means, at each level, and how fast and how often to go on."""
 
-import heapq
-import itertools
-import random
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -15,7 +12,6 @@ from bulk_referrals.exchange import Answer, Levels, ReadBack, Status
 from bulk_referrals.policy import (
     CAMPAIGN_CODES,
     Effect,
-    Pace,
     RetryBudget,
     Verdict,
     backoff_s,
@@ -325,115 +321,6 @@ def test_retry_after_is_read_as_seconds_or_a_date_within_bounds(
 def test_no_retry_after_makes_reading_fail_or_waits_too_long(header: str) -> None:
     wait_s = retry_after_s(header, now=NOW)
     assert wait_s is None or 0.0 <= wait_s <= 900.0
-
-
-# --- the pace
-
-
-def departures(
-    pace: Pace, *, seconds: float, workers: int, latest_s: float, seed: int
-) -> list[float]:
-    """When requests leave, with so many workers always ready that are woken up to so late."""
-    chance = random.Random(seed)  # noqa: S311 - a test's own chance
-    ready = [0.0] * workers
-    left: list[float] = []
-    while ready[0] < seconds:
-        now = heapq.heappop(ready)
-        wait_s = pace.take(now)
-        leaves = now + wait_s + (chance.uniform(0.0, latest_s) if wait_s else 0.0)
-        left.append(leaves)
-        heapq.heappush(ready, leaves)
-    return sorted(moment for moment in left if moment < seconds)
-
-
-def busiest(left: list[float], window_s: float) -> int:
-    """The most departures in any window of that length."""
-    most = start = 0
-    for end, moment in enumerate(left):
-        while left[start] <= moment - window_s:
-            start += 1
-        most = max(most, end - start + 1)
-    return most
-
-
-@settings(deadline=None, max_examples=40)
-@given(
-    rate=st.sampled_from([1, 7, 60, 66, 67, 300, 500, 1000, 6000]),
-    workers=st.sampled_from([2, 4, 16]),
-    latest_s=st.sampled_from([0.0, 0.001, 0.02, 0.2]),
-    seed=st.integers(0, 5),
-)
-def test_no_minute_holds_more_than_the_rate(
-    rate: int, workers: int, latest_s: float, seed: int
-) -> None:
-    left = departures(
-        Pace(rate_per_min=rate), seconds=200, workers=workers, latest_s=latest_s, seed=seed
-    )
-    assert busiest(left, 60.0) <= rate
-    if rate >= 60:
-        in_ten = rate / 6
-        assert busiest(left, 10.0) <= in_ten * (1 + latest_s / 10) + 1
-
-
-@pytest.mark.parametrize("latest_s", [0.0, 0.005, 0.02])
-@pytest.mark.parametrize("rate", [300, 1000, 3000])
-def test_a_rate_is_used_to_97_percent_at_least(rate: int, latest_s: float) -> None:
-    left = departures(Pace(rate_per_min=rate), seconds=600, workers=16, latest_s=latest_s, seed=1)
-    assert len(left) >= 0.97 * rate * 10
-
-
-def test_a_pause_is_not_made_up_for_by_a_burst() -> None:
-    pace = Pace(rate_per_min=300)
-    assert pace.take(0.0) == 0.0
-    waits = [pace.take(100.0) for _ in range(5)]
-    assert waits[0] == 0.0
-    assert waits[1] >= 0.14
-    assert all(after - before >= 0.2 for before, after in itertools.pairwise(waits[1:]))
-
-
-def test_without_a_rate_nothing_waits_until_the_platform_refuses() -> None:
-    pace = Pace(rate_per_min=None)
-    assert [pace.take(0.0) for _ in range(5)] == [0.0] * 5
-    pace.refused(1.0, left_at=0.5, wait_s=None)
-    pace.take(1.0)
-    assert pace.take(1.0) > 0.0
-
-
-def test_a_burst_of_refusals_slows_down_once() -> None:
-    pace = Pace(rate_per_min=600)
-    usual = pace.interval_s()
-    for late in range(10):  # ten that were on their way together
-        pace.refused(10.0 + late / 100, left_at=9.5, wait_s=None)
-    assert pace.interval_s() == pytest.approx(2 * usual)
-    pace.refused(12.0, left_at=11.0, wait_s=None)
-    assert pace.interval_s() == pytest.approx(4 * usual)
-
-
-def test_slowing_down_has_an_end() -> None:
-    pace = Pace(rate_per_min=600)
-    for second in range(100):
-        pace.refused(float(second), left_at=float(second), wait_s=None)
-    assert pace.slowness == 64.0
-
-
-def test_speed_is_won_back_gently_and_in_full() -> None:
-    pace = Pace(rate_per_min=600)
-    usual = pace.interval_s()
-    pace.refused(0.0, left_at=0.0, wait_s=None)
-    pace.succeeded()
-    assert usual < pace.interval_s() < 2 * usual
-    for _ in range(20):
-        pace.succeeded()
-    assert pace.interval_s() == usual
-
-
-def test_a_wait_that_was_asked_for_is_kept_by_all() -> None:
-    pace = Pace(rate_per_min=600)
-    pace.take(0.0)
-    pace.refused(0.5, left_at=0.0, wait_s=30.0)
-    pace.refused(0.6, left_at=0.0, wait_s=5.0)  # a shorter one does not cut it short
-    assert pace.held_until == 30.5
-    assert pace.take(1.0) == pytest.approx(29.5)
 
 
 # --- the retry budget

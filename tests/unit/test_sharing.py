@@ -8,7 +8,7 @@ import pytest
 from virtual_time import VirtualLoop, now, run
 
 from bulk_referrals.errors import LedgerError
-from bulk_referrals.policy import Pace
+from bulk_referrals.policy import Beat, Pace
 from bulk_referrals.sender.sharing import _WIDER
 from bulk_referrals.sender.throttle import Throttle
 
@@ -129,7 +129,7 @@ def test_a_request_outside_the_line_costs_a_beat() -> None:
 
 
 def test_whoever_waits_for_a_shared_beat_is_let_go_when_the_run_stops() -> None:
-    async def scene() -> tuple[list[bool], float]:
+    async def scene() -> tuple[list[Beat | None], float]:
         throttle = Throttle(Pace(rate_per_min=1), line())
         assert await throttle.turn()
         waiting = asyncio.gather(*(throttle.turn() for _ in range(3)))
@@ -137,7 +137,7 @@ def test_whoever_waits_for_a_shared_beat_is_let_go_when_the_run_stops() -> None:
         throttle.stop()
         return [*await waiting, await throttle.turn()], now()
 
-    assert run(scene()) == ([False] * 4, 1.0)
+    assert run(scene()) == ([None] * 4, 1.0)
 
 
 def test_nothing_leaves_when_no_beat_can_be_had() -> None:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from virtual_time import now, run
 
-from bulk_referrals.policy import Pace
+from bulk_referrals.policy import Beat, Pace
 from bulk_referrals.sender.throttle import Throttle
 
 
@@ -55,7 +55,7 @@ def busiest(left: list[float], window_s: float) -> int:
 
 
 def test_whoever_waits_is_let_go_when_the_run_stops() -> None:
-    async def scene() -> tuple[list[bool], float]:
+    async def scene() -> tuple[list[Beat | None], float]:
         throttle = Throttle(Pace(rate_per_min=1))
         assert await throttle.turn()
         waiting = asyncio.gather(*(throttle.turn() for _ in range(3)))
@@ -63,16 +63,15 @@ def test_whoever_waits_is_let_go_when_the_run_stops() -> None:
         throttle.stop()
         return [*await waiting, await throttle.turn()], now()
 
-    assert run(scene()) == ([False] * 4, 1.0)
+    assert run(scene()) == ([None] * 4, 1.0)
 
 
 def test_one_that_left_late_keeps_the_next_at_its_distance() -> None:
     pace = Pace(rate_per_min=600)
-    assert pace.take(0.0) == 0.0
     pace.left(0.5)  # the machine was busy
     left = [0.5]
     for _ in range(10):
-        left.append(left[-1] + pace.take(left[-1]))
+        left.append(pace.beat_at())
         pace.left(left[-1])
     assert left[10] - left[0] > 1.01  # eleven never stand in one second
 
