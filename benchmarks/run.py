@@ -6,19 +6,17 @@ python benchmarks/run.py --sizes "" --no-newman    sending only
 """
 
 import argparse
+import json
 import os
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import newman
 import results
-import sending
-from generate import write
 from measuring import Measured, TooLongError, differences, measure, measure_often
 
 HERE: Final = Path(__file__).parent
@@ -32,7 +30,6 @@ RUNS: Final = {
     "careful": {10_000: 5, 100_000: 3, 1_000_000: 1},
     "typical": {10_000: 3, 100_000: 1, 1_000_000: 1},
 }
-SENT_BY_NEWMAN: Final = 2_000
 
 
 def source(count: int, kind: str) -> Path:
@@ -40,7 +37,7 @@ def source(count: int, kind: str) -> Path:
     path = ROWS / f"{count}.{kind}"
     if not path.exists():
         ROWS.mkdir(exist_ok=True)
-        write(count, path)
+        _run([sys.executable, str(HERE / "generate.py"), str(count), str(path)])
     return path
 
 
@@ -83,23 +80,22 @@ def measured(
 
 
 def sent(*, with_newman: bool) -> dict[str, Any]:
-    """Return the figures of sending."""
-    found: dict[str, Any] = {"free": [], "limited": []}
-    alone = sending.checked_rows(10_000)
-    for concurrency in (8, 32, 64):
-        free = sending.measured(alone, rate=None, concurrency=concurrency)
-        found["free"].append({"concurrency": concurrency, **asdict(free)})
-    for rate, window_s, window in sending.LIMITS:
-        limited = sending.limited(alone, rate=rate, window_s=window_s, window=window)
-        found["limited"].append(limited)
-    rows = sending.ready_rows(source(SIZES["10k"], "csv"))
-    batched = sending.measured(rows, rate=None, concurrency=32)
-    found["invitees_per_s"] = batched.accepted / batched.wall_s
-    if with_newman:
-        some = sending.as_columns(rows, newman.COLUMNS, SENT_BY_NEWMAN)
-        found["newman"] = newman.invitees_per_s(some, longest_s=600)
-    print(found, flush=True)
-    return found
+    """Return the figures of sending, taken by a process of its own.
+
+    What is started here has this process's highest memory for its own until it is over that: so
+    this one imports nothing that is large.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "figures.json")
+        flags = [] if with_newman else ["--no-newman"]
+        rows = source(SIZES["10k"], "csv")
+        _run([sys.executable, str(HERE / "sending.py"), str(rows), str(path), *flags])
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return found
+
+
+def _run(command: list[str]) -> None:
+    subprocess.run(command, check=True)
 
 
 def main() -> None:

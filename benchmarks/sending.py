@@ -3,20 +3,22 @@
 How many requests a second leave with no limit set, the ledger on disk, one invite each; and how
 much of a set limit is used, against a server with that very limit.
 
-    python benchmarks/sending.py [REQUESTS]
+    python benchmarks/sending.py ROWS.csv FIGURES.json [--no-newman]
 """
 
+import argparse
 import asyncio
-import sys
+import json
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import newman
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -32,6 +34,7 @@ from bulk_referrals.policy import Pace
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 from bulk_referrals.validator import validate
 
+SENT_BY_NEWMAN: Final = 2_000
 LIMITS: Final = (
     # requests a minute, window of the server's limit in seconds, kind of window
     (3000.0, 60.0, "sliding"),
@@ -168,17 +171,34 @@ def limited(checked: pd.DataFrame, *, rate: float, window_s: float, window: str)
             "refused": sent.refused}  # fmt: skip
 
 
-def main(count: int) -> None:
-    checked = checked_rows(count)
+def figures(path: Path, *, with_newman: bool) -> dict[str, Any]:
+    """Return all figures; the rows of a file are sent beside newman, which sends the first."""
+    found: dict[str, Any] = {"free": [], "limited": []}
+    alone = checked_rows(10_000)
     for concurrency in (8, 32, 64):
-        sent = measured(checked, rate=None, concurrency=concurrency)
-        print(
-            f"no limit, {concurrency:2d} at once: {sent.requests / sent.wall_s:5.0f} requests/s, "
-            f"{sent.requests / sent.cpu_s:5.0f} per second of CPU, {sent.accepted} accepted"
-        )
+        free = measured(alone, rate=None, concurrency=concurrency)
+        found["free"].append({"concurrency": concurrency, **asdict(free)})
     for rate, window_s, window in LIMITS:
-        print(limited(checked, rate=rate, window_s=window_s, window=window))
+        found["limited"].append(limited(alone, rate=rate, window_s=window_s, window=window))
+    rows = ready_rows(path)
+    batched = measured(rows, rate=None, concurrency=32)
+    found["invitees_per_s"] = batched.accepted / batched.wall_s
+    if with_newman:
+        some = as_columns(rows, newman.COLUMNS, SENT_BY_NEWMAN)
+        found["newman"] = newman.invitees_per_s(some, longest_s=600)
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("rows", type=Path, help="a CSV file")
+    parser.add_argument("figures", type=Path, help="where to write, as JSON")
+    parser.add_argument("--no-newman", action="store_true")
+    asked = parser.parse_args()
+    found = figures(asked.rows, with_newman=not asked.no_newman)
+    print(found, flush=True)
+    asked.figures.write_text(json.dumps(found), "utf-8")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
+    main()
