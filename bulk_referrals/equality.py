@@ -58,10 +58,17 @@ def groups(texts: Values, at: Numbers | None = None) -> tuple[Numbers, Numbers]:
 
 def counted(values: Numbers) -> tuple[Numbers, Numbers]:
     """Return numbers counted from 0 in the order of first appearance, and the distinct ones."""
-    import pandas as pd  # noqa: PLC0415 - imported while the sources are read
+    encoded = pa.array(values).dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary.to_numpy()
 
-    codes, distinct = pd.factorize(values)
-    return codes.astype(np.int64, copy=False), distinct
+
+def combinations(*columns: Values) -> Numbers:
+    """Return for each line the number of what columns of text hold in it, as `groups` counts."""
+    codes, _ = groups(columns[0])
+    for texts in columns[1:]:
+        own, found = groups(texts)
+        codes, _ = counted(codes * len(found) + own)
+    return codes
 
 
 def firsts(codes: npt.NDArray[np.integer], distinct: int) -> Numbers:

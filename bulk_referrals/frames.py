@@ -1,29 +1,26 @@
-"""The one way between pandas and Arrow: text is Arrow text, an empty cell is null."""
+"""Frames are Arrow tables: columns that take each other's place by name, as Arrow has no word for.
 
-from typing import TYPE_CHECKING
+Text is Arrow text, and an empty cell is null. pandas is what a caller in Python gets (`api`): on
+the way from file to report it would be imported, half of what a small check takes, to hold the
+same columns.
+"""
 
 import pyarrow as pa
 
-if TYPE_CHECKING:  # it is imported while the sources are read
-    import pandas as pd
 
+def replaced(frame: pa.Table, **columns: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """Return the frame with other cells in columns that it has, in their order.
 
-def to_frame(table: pa.Table) -> "pd.DataFrame":
-    """Return the table as a DataFrame whose every column is Arrow-backed, without a copy."""
-    import pandas as pd  # noqa: PLC0415 - as above
+    Args:
+        frame: any.
+        columns: name -> as many cells as the frame has lines.
 
-    frame: pd.DataFrame = table.to_pandas(types_mapper=pd.ArrowDtype)
+    Raises:
+        KeyError: the frame has no such column, or two.
+    """
+    for name, cells in columns.items():
+        place = frame.schema.get_field_index(name)
+        if place < 0:
+            raise KeyError(name)
+        frame = frame.set_column(place, name, cells)
     return frame
-
-
-def to_table(frame: "pd.DataFrame | pa.Table") -> pa.Table:
-    """Return the frame as an Arrow table, its index dropped, without a copy of Arrow columns."""
-    if isinstance(frame, pa.Table):
-        return frame
-    return pa.Table.from_pandas(frame, preserve_index=False)
-
-
-def column(frame: "pd.DataFrame", name: str) -> pa.ChunkedArray:
-    """Return one column as Arrow, without a copy."""
-    values = pa.array(frame[name].array)
-    return values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])

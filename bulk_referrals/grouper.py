@@ -17,12 +17,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 
-from bulk_referrals.equality import firsts, groups
+from bulk_referrals.equality import counted, firsts, groups
 from bulk_referrals.exchange import Invite, Lane, Part
-from bulk_referrals.frames import column, to_table
 from bulk_referrals.weaving import flat
 
 Positions = npt.NDArray[np.int64]
@@ -68,7 +66,7 @@ class Plan:
 
 
 def group(
-    checked: pd.DataFrame,
+    checked: pa.Table,
     *,
     batch_size: int,
     customers_per_request: int = 1,
@@ -94,7 +92,7 @@ def group(
     if batch_size < 1 or customers_per_request < 1:
         message = "batch_size and customers_per_request start at 1"
         raise ValueError(message)
-    ready = column(checked, "outcome").is_null().to_numpy()
+    ready = checked["outcome"].is_null().to_numpy()
     lines = np.flatnonzero(ready if only is None else ready & only)
     referrer, grouped = _groups(checked, lines)
     by_group = _order(grouped, referrer)
@@ -120,7 +118,7 @@ def group(
     )
 
 
-def lanes(checked: pd.DataFrame, plan: Plan) -> Iterator[Lane]:
+def lanes(checked: pa.Table, plan: Plan) -> Iterator[Lane]:
     """Yield the lanes of a plan as objects, a block of lines at a time.
 
     Args:
@@ -130,7 +128,7 @@ def lanes(checked: pd.DataFrame, plan: Plan) -> Iterator[Lane]:
     Yields:
         Each lane: its requests in sending order.
     """
-    table = to_table(checked[list(_SENT_COLUMNS)])
+    table = checked.select(_SENT_COLUMNS)
     line_of_lane = plan.parts[plan.requests[plan.lanes]]
     first = 0
     while first < plan.lane_count:
@@ -174,22 +172,22 @@ def _block(table: pa.Table, plan: Plan, first: int, last: int) -> Iterator[Lane]
         )
 
 
-def _groups(checked: pd.DataFrame, lines: Positions) -> tuple[Positions, Positions]:
+def _groups(checked: pa.Table, lines: Positions) -> tuple[Positions, Positions]:
     """Return for each of the lines the first of its referrer, and of its part, as positions."""
-    referrer, first = groups(column(checked, "referrer_key"), lines)
+    referrer, first = groups(checked["referrer_key"], lines)
     grouped, combinations = referrer, len(first)
     for name in ("campaign_token", "type"):
         code, distinct = _codes(checked, name, lines)
         grouped, combinations = grouped * distinct + code, combinations * distinct
         if combinations > _MOST_COMBINATIONS + 8 * len(lines):  # too many for a table of them
-            grouped, known_ones = pd.factorize(grouped)
+            grouped, known_ones = counted(grouped)
             combinations = len(known_ones)
     return first[referrer], firsts(grouped, combinations)[grouped]
 
 
-def _codes(checked: pd.DataFrame, name: str, lines: Positions) -> tuple[Positions, int]:
+def _codes(checked: pa.Table, name: str, lines: Positions) -> tuple[Positions, int]:
     """Number the distinct texts of a column, and say how many there are."""
-    texts = flat(column(checked, name)).dictionary_encode()
+    texts = flat(checked[name]).dictionary_encode()
     distinct = len(texts.dictionary) + 1  # none is one too
     codes = np.asarray(texts.indices.fill_null(distinct - 1)).astype(np.int64)
     return codes[lines], distinct

@@ -1,13 +1,12 @@
 """The vocabulary: column names, enums, and the few frozen values that pass between rooms.
 
-Two frames go through the house. Both are pandas DataFrames whose text columns are
-pyarrow-backed (`pd.ArrowDtype(pa.string())`), where an empty cell is null, never "".
+Two frames go through the house. Both are Arrow tables, in which an empty cell is null, never "".
 
 **rows** (loader → validator): one line per source row, in the order of the sources.
 
 | column | dtype | meaning |
 |---|---|---|
-| `table` | int32 (Arrow) | index into `Loaded.tables` |
+| `table` | int32 | index into `Loaded.tables` |
 | `row` | int64 | the row number that the author sees in that file or sheet, from 1 |
 | each of `FIELDS` | text | the cell as its author meant it; null where empty or absent |
 | `fault` | text | null, or the code of a loader's fault (`codes`): the row cannot be read safely |
@@ -35,7 +34,7 @@ gives one line, or two where it names both an invitee's mobile and an invitee's 
 | `reason` | text | null, or what is wrong, a sentence |
 | `advice` | text | null, or what to do, a sentence |
 | `warning` | text | null, or what deserves a look but does not stop the row |
-| `duplicate_of` | Int64 | null, or the position in this frame of the first such invite |
+| `duplicate_of` | int64 | null, or the position in this frame of the first such invite |
 
 Where a referral code is still to be looked up, the `invited_on` of a ready line ends in its dot.
 
@@ -55,11 +54,10 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:  # the vocabulary is needed to show a help text, and pandas is slow to import
+if TYPE_CHECKING:  # the vocabulary is needed to show a help text, and Arrow is slow to import
     from collections.abc import Mapping
     from pathlib import Path
 
-    import pandas as pd
     import pyarrow as pa
 
 # The canonical input columns, in the order of the template.
@@ -206,7 +204,7 @@ class Loaded:
     Attributes:
         sources: the files, in the order given.
         tables: their sheets, in order.
-        cells: the rows frame (module docstring) as an Arrow table, all tables one after another.
+        rows: the rows frame (module docstring), all tables one after another.
         original: for each table, the author's cells as text: one column per header, named
             "0", "1", …, one line per row of that table, in order. It feeds the to-fix file.
         notices: sentences that the user should see (a hidden sheet left out, a guess made).
@@ -214,16 +212,9 @@ class Loaded:
 
     sources: tuple[Source, ...]
     tables: tuple[SourceTable, ...]
-    cells: "pa.Table"
+    rows: "pa.Table"
     original: "tuple[pa.Table, ...]"
     notices: tuple[str, ...] = ()
-
-    @property
-    def rows(self) -> "pd.DataFrame":
-        """The rows frame."""
-        from bulk_referrals.frames import to_frame  # noqa: PLC0415 - start-up time
-
-        return to_frame(self.cells)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -359,7 +350,7 @@ class RunReport:
     settings: dict[str, str]
     sources: tuple[Source, ...]
     tables: tuple[SourceTable, ...]
-    outcomes: "pd.DataFrame"
+    outcomes: "pa.Table"
     original: "tuple[pa.Table, ...]"
     requests: RequestFigures
     notices: tuple[str, ...] = ()

@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 
 from bulk_referrals.codes import describe
-from bulk_referrals.frames import to_frame
 from bulk_referrals.model import (
     CHECKED_TEXT,
     Outcome,
@@ -42,6 +40,7 @@ ENDINGS: tuple[tuple[Outcome, str | None, str | None, str | None], ...] = (
     (Outcome.UNKNOWN, "no-answer", None, "The answer never came; a look afterwards failed too."),
     (Outcome.NOT_SENT, "stopped", None, "The run ended before this row's turn."),
 )
+NEEDING = (Outcome.UNKNOWN, Outcome.FAILED, Outcome.REJECTED)  # a person, most pressing first
 SENT = {Outcome.ACCEPTED, Outcome.FAILED, Outcome.UNKNOWN}
 NAMES = (
     "Shikhar",
@@ -180,7 +179,7 @@ def _texts(
     }
 
 
-def make_frame(lines: list[Line], chance: random.Random) -> pd.DataFrame:
+def make_frame(lines: list[Line], chance: random.Random) -> pa.Table:
     """Return the lines as an outcomes frame."""
     sent = [it.outcome in SENT for it in lines]
     after = sorted(chance.randrange(860_000) for _ in lines)
@@ -202,4 +201,4 @@ def make_frame(lines: list[Line], chance: random.Random) -> pd.DataFrame:
         "duplicate_of": pa.nulls(len(lines), pa.int64()),
         "attempts": pa.array([int(was) for was in sent], pa.int64()),
     }
-    return to_frame(pa.table(columns))
+    return pa.table(columns)

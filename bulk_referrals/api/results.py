@@ -88,9 +88,9 @@ class RunResult:
                 "on, in `paths`. Read them one after another, or all at once as a data set."
             )
             raise UsageError(message)
-        import pyarrow as pa  # noqa: PLC0415 - only who asks for rows needs it
+        import pandas as pd  # noqa: PLC0415 - only who asks for rows needs it
+        import pyarrow as pa  # noqa: PLC0415 - as above
 
-        from bulk_referrals.frames import to_frame  # noqa: PLC0415 - as above
         from bulk_referrals.reporter.lines import result_lines  # noqa: PLC0415 - as above
 
         lines = result_lines(self._finished.report)
@@ -98,7 +98,9 @@ class RunResult:
             cells.cast(pa.string()) if pa.types.is_dictionary(cells.type) else cells
             for cells in lines.columns
         ]
-        return to_frame(pa.table(plain, names=lines.column_names))
+        told = pa.table(plain, names=lines.column_names)
+        frame: pd.DataFrame = told.to_pandas(types_mapper=pd.ArrowDtype)  # without a copy
+        return frame
 
 
 def result_of(finished: "Finished") -> RunResult:

@@ -70,7 +70,7 @@ def load(
     return Loaded(
         sources=tuple(each.source for each in read),
         tables=tuple(table for each in read for table in each.tables),
-        cells=pa.concat_tables(part for each in read for part in each.parts),
+        rows=pa.concat_tables(part for each in read for part in each.parts),
         original=tuple(original for each in read for original in each.original),
         notices=(*notices, *(notice for each in read for notice in each.notices)),
     )

@@ -157,7 +157,7 @@ def _run(
         happened(
             Event.ROWS_CHECKED,
             rows={source.path: source.rows for source in prepared.loaded.sources},
-            ready=int(prepared.checked["outcome"].isna().sum()),
+            ready=prepared.checked["outcome"].null_count,
             invites=len(prepared.checked),
         )
         from bulk_referrals.pipeline.declining import (  # noqa: PLC0415 - see above

@@ -9,7 +9,6 @@ import pyarrow as pa
 from bulk_referrals import __version__, reporter
 from bulk_referrals.config import SANDBOX_TARGET, Settings, shown
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.frames import to_frame, to_table
 from bulk_referrals.ledger import Ledger
 from bulk_referrals.model import CHECKED_TEXT, RequestFigures, RunReport, RunState
 from bulk_referrals.pipeline.expectations import surprise, usual_rows
@@ -68,7 +67,7 @@ def refused(run: Run, reason: str, settings: Settings, ledger: Ledger) -> Finish
         exit_code=EXIT_NOTHING_BEGUN,
     )
     original = {f"original-{index}": table for index, table in enumerate(run.original)}
-    ledger.begin(record, {"checked": to_table(run.checked), **original})
+    ledger.begin(record, {"checked": run.checked, **original})
     finished = publish(replace(run, record=record), ledger, settings)
     ledger.update(replace(record, outcomes=finished.summary.outcomes))
     return finished
@@ -106,7 +105,7 @@ def idle(
         settings=shown(settings.public()),
         sources=(),
         tables=(),
-        outcomes=without_sending(to_frame(_NO_LINES)),
+        outcomes=without_sending(_NO_LINES),
         original=(),
         requests=RequestFigures(),
     )

@@ -14,16 +14,16 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.client import Client
 from bulk_referrals.codes import CODES, describe
 from bulk_referrals.config import Settings
+from bulk_referrals.equality import combinations
 from bulk_referrals.errors import LedgerError
 from bulk_referrals.exchange import Part, ReadBack
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.ledger import Ledger
 from bulk_referrals.model import Outcome, RequestFigures
 from bulk_referrals.pipeline.planning import without_code
@@ -56,7 +56,7 @@ class Looked:
         trouble: the ledger's error that ended it.
     """
 
-    checked: pd.DataFrame
+    checked: pa.Table
     heirs: dict[int, int] = field(default_factory=dict)
     figures: RequestFigures = field(default_factory=RequestFigures)
     stop: Stop | None = None
@@ -64,7 +64,7 @@ class Looked:
 
 
 def look_up_codes(
-    checked: pd.DataFrame,
+    checked: pa.Table,
     lines: Mask,
     *,
     in_doubt: Mask,
@@ -164,15 +164,15 @@ class _Asking:
 
     def __init__(
         self,
-        checked: pd.DataFrame,
+        checked: pa.Table,
         lines: Positions,
         organisation: str,
         ledger: Ledger,
         notice: Callable[[str], None],
     ) -> None:
-        cells = to_table(checked[list(_ASKED)]).take(pa.array(lines))
+        cells = checked.select(_ASKED).take(pa.array(lines))
         self.lines = lines
-        self.of_line = _numbered(cells["campaign_token"], cells["referrer_key"])
+        self.of_line = combinations(cells["campaign_token"], cells["referrer_key"])
         _, first = np.unique(self.of_line, return_index=True)
         self._cells = cells.take(pa.array(first))
         self._ledger, self._notice = ledger, notice
@@ -242,16 +242,6 @@ class _Asking:
             raise
 
 
-def _numbered(tokens: pa.ChunkedArray, referrers: pa.ChunkedArray) -> Positions:
-    """Return for each line whom to ask, counted from 0 in the order of the lines."""
-    one, other = (
-        cells.combine_chunks().dictionary_encode().indices.to_numpy().astype(np.int64)
-        for cells in (tokens, referrers)
-    )
-    numbers: Positions = pd.factorize(one * (other.max() + 1) + other)[0].astype(np.int64)
-    return numbers
-
-
 def _codes(number: int) -> str:
     return f"{number:,} referral code{'' if number == 1 else 's'}"
 
@@ -270,11 +260,8 @@ def _fault(told: str, code: str, answer: ReadBack) -> tuple[str, str, str]:
     return fault, reason, describe(fault).advice
 
 
-def _filled(
-    checked: pd.DataFrame, asking: _Asking, in_doubt: Mask
-) -> tuple[pd.DataFrame, dict[int, int]]:
+def _filled(table: pa.Table, asking: _Asking, in_doubt: Mask) -> tuple[pa.Table, dict[int, int]]:
     """Return the frame with the codes and the refusals, and who takes the place of whom."""
-    table = to_table(checked)
     whom: Positions = np.full(table.num_rows, -1, dtype=np.int64)
     whom[asking.lines] = asking.of_line
     refused = [at for at, fault in enumerate(asking.faults) if fault]
@@ -300,9 +287,7 @@ def _filled(
     columns = {name: pc.coalesce(cells, table[name]) for name, cells in new.items()}
     columns["invited_on"] = pc.if_else(pc.ends_with(table["invited_on"], "."), invited_on,
                                        table["invited_on"])  # fmt: skip
-    for name, cells in columns.items():
-        table = table.set_column(table.schema.get_field_index(name), name, cells)
-    return _with_heirs(to_frame(table), repeats, heirs), heirs
+    return _with_heirs(replaced(table, **columns), repeats, heirs), heirs
 
 
 def _repeats(table: pa.Table, lost: Positions) -> dict[int, list[int]]:
@@ -328,23 +313,23 @@ def _heirs(table: pa.Table, repeats: dict[int, list[int]]) -> dict[int, int]:
     return heirs
 
 
-def _with_heirs(
-    frame: pd.DataFrame, repeats: dict[int, list[int]], heirs: dict[int, int]
-) -> pd.DataFrame:
+def _with_heirs(table: pa.Table, repeats: dict[int, list[int]], heirs: dict[int, int]) -> pa.Table:
     """Return the frame in which the heirs are ready, and the others repeat them."""
     if not repeats:
-        return frame
-    frame = frame.reset_index(drop=True)
+        return table
     heir_of = {first: heir for heir, first in heirs.items()}
+    repeated = pc.fill_null(table["duplicate_of"], -1).to_numpy().copy()
     for first, others in repeats.items():
-        heir = heir_of.get(first)
-        if heir is None:
-            frame.loc[others, "duplicate_of"] = None  # refused themselves now
-            continue
-        frame.loc[[heir], ["outcome", "field", *_FAULT, "duplicate_of"]] = None
-        rest = [line for line in others if line != heir]
-        frame.loc[rest, "duplicate_of"] = heir
-        frame.loc[rest, "reason"] = (
-            f"The same invite stands earlier, in row {frame['row'].iloc[heir]}."
-        )
-    return frame
+        repeated[others] = heir_of.get(first, -1)  # without an heir they are refused themselves
+    is_heir = np.zeros(len(table), dtype=bool)
+    is_heir[list(heirs)] = True
+    repeated[is_heir] = -1
+    heir = pa.array(repeated, mask=~np.isin(repeated, list(heirs)))
+    rows = table["row"].take(heir).cast(pa.string())
+    earlier = pc.binary_join_element_wise("The same invite stands earlier, in row ", rows, ".", "")
+    columns = {"reason": pc.coalesce(earlier, table["reason"])}
+    for name in ("outcome", "field", *_FAULT):
+        cells = columns.get(name, table[name])
+        columns[name] = pc.if_else(pa.array(is_heir), None, cells)
+    columns["duplicate_of"] = pa.chunked_array([pa.array(repeated, mask=repeated < 0)])
+    return replaced(table, **columns)

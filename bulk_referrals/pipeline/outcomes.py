@@ -5,12 +5,12 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.codes import describe
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.equality import counted
+from bulk_referrals.frames import replaced
 from bulk_referrals.ledger import InviteState
 from bulk_referrals.model import Outcome
 from bulk_referrals.weaving import Few
@@ -33,24 +33,24 @@ Lines = npt.NDArray[np.int64]
 States = npt.NDArray[np.int8]
 
 
-def without_sending(checked: pd.DataFrame) -> pd.DataFrame:
+def without_sending(checked: pa.Table) -> pa.Table:
     """Return the outcomes frame of a check: what is ready is `not_sent`, code `ready`."""
     return completed_unsent(checked, otherwise="ready")
 
 
-def completed_unsent(checked: pd.DataFrame, *, otherwise: str) -> pd.DataFrame:
+def completed_unsent(checked: pa.Table, *, otherwise: str) -> pa.Table:
     """Return the outcomes frame where nothing is known: what is ready is `not_sent`, so coded."""
     nothing_known = np.zeros(len(checked), dtype=np.int8)
     return completed(checked, _NO_RESULTS, states=nothing_known, otherwise=otherwise)
 
 
 def completed(
-    checked: pd.DataFrame,
+    checked: pa.Table,
     results: pa.Table,
     *,
     states: States,
     otherwise: str = "stopped",
-) -> pd.DataFrame:
+) -> pa.Table:
     """Return the outcomes frame (see `model`): the same lines in the same order.
 
     Args:
@@ -60,21 +60,19 @@ def completed(
             without a result: in doubt is `unknown`, accepted (by another run) `already_sent`.
         otherwise: code of the ready lines that are in neither: they are `not_sent`.
     """
-    table = to_table(checked)
-    ready = pc.is_null(table["outcome"])
+    table, ready = checked, checked["outcome"].is_null()
     endings = _Endings.of(results, states, otherwise)
     for name, texts in endings.texts.items():
         told = endings.by_line(texts, ready)
         if isinstance(told, pa.Scalar) and not told.is_valid:
             continue  # a ready line has no such text yet
-        own = pc.if_else(ready, told, table[name])
-        table = table.set_column(table.schema.get_field_index(name), name, own)
+        table = replaced(table, **{name: pc.if_else(ready, told, table[name])})
     rows = _rows_by_line(results, table.num_rows)
     attempts: Lines = np.zeros(table.num_rows, dtype=np.int64)
     attempts[results["line"].to_numpy()] = pc.fill_null(results["attempts"], 0).to_numpy()
     table = table.append_column("request_id", _null_if_empty(results["request_id"]).take(rows))
     table = table.append_column("attempts", pa.array(attempts))
-    return to_frame(table.append_column("sent_at", results["sent_at"].take(rows)))
+    return table.append_column("sent_at", results["sent_at"].take(rows))
 
 
 def _rows_by_line(results: pa.Table, lines: int) -> pa.Array:
@@ -128,7 +126,7 @@ def _combinations(results: pa.Table, kinds: Lines) -> tuple[Lines, list[tuple[An
     parts = [Few.of(results[name]) for name in ("outcome", "code", "message")]
     shape = (int(kinds.max(initial=0)) + 1, *(max(len(part.texts), 1) for part in parts))
     numbers = np.ravel_multi_index((kinds, *(part.codes for part in parts)), shape)
-    which, distinct = pd.factorize(numbers)
+    which, distinct = counted(numbers)
     own, *places = np.unravel_index(distinct, shape)
     texts = [
         part.texts.take(pa.array(at)).to_pylist() for part, at in zip(parts, places, strict=True)

@@ -6,11 +6,10 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.config import Settings
-from bulk_referrals.frames import column, to_table
 from bulk_referrals.grouper import Plan, group
 from bulk_referrals.ledger import InviteKeys, InviteState, Ledger
 from bulk_referrals.pipeline.outcomes import Lines, States
@@ -56,15 +55,15 @@ class Known:
         return {int(line): int(self.attempts[line]) for line in lines}
 
 
-def look_up(checked: pd.DataFrame, *, ledger: Ledger, organisation: str, run_id: str) -> Known:
+def look_up(checked: pa.Table, *, ledger: Ledger, organisation: str, run_id: str) -> Known:
     """Return what the ledger knows of the ready lines, block by block."""
-    ready = np.flatnonzero(checked["outcome"].isna().to_numpy())
+    ready = np.flatnonzero(checked["outcome"].is_null().to_numpy())
     known = Known(
         keys=np.zeros((len(checked), _KEY_BYTES), dtype=np.uint8),
         states=np.zeros(len(checked), dtype=np.int8),
         attempts=np.zeros(len(checked), dtype=np.int64),
     )
-    table = to_table(checked[list(_KEY_COLUMNS)])
+    table = checked.select(_KEY_COLUMNS)
     maker = ledger.keys()
     for start in range(0, len(ready), _BLOCK_LINES):
         lines = ready[start : start + _BLOCK_LINES]
@@ -88,15 +87,15 @@ def _keys(cells: dict[str, list[str]], organisation: str, maker: InviteKeys) -> 
     ]
 
 
-def without_code(checked: pd.DataFrame) -> npt.NDArray[np.bool_]:
+def without_code(checked: pa.Table) -> npt.NDArray[np.bool_]:
     """Return which ready lines wait for a referral code: their `invited_on` ends in its dot."""
-    ends = pc.ends_with(column(checked, "invited_on"), ".")
-    ready = pc.is_null(column(checked, "outcome"))
+    ends = pc.ends_with(checked["invited_on"], ".")
+    ready = pc.is_null(checked["outcome"])
     mask: npt.NDArray[np.bool_] = pc.fill_null(pc.and_(ends, ready), fill_value=False).to_numpy()
     return mask
 
 
-def plan(checked: pd.DataFrame, to_send: npt.NDArray[np.bool_], settings: Settings) -> Plan:
+def plan(checked: pa.Table, to_send: npt.NDArray[np.bool_], settings: Settings) -> Plan:
     """Plan the requests for some of the ready lines.
 
     Args:

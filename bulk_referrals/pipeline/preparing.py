@@ -4,16 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
+
+import pyarrow as pa
 
 from bulk_referrals.config import Settings
 from bulk_referrals.loader import load, load_list
 from bulk_referrals.model import Arrival, Loaded, LoadOptions, Rules, SourceTable
 from bulk_referrals.pipeline.ahead import import_ahead
 from bulk_referrals.pipeline.arriving import twins, with_etags
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -28,7 +27,7 @@ class Prepared:
     """
 
     loaded: Loaded
-    checked: "pd.DataFrame"
+    checked: pa.Table
     notices: tuple[str, ...]
     fetched: Mapping[str, Path] = field(default_factory=dict)
 
@@ -54,7 +53,7 @@ def prepare(
     from bulk_referrals.validator import validate  # noqa: PLC0415 - see `ahead`
 
     rules, told = rules_of(settings, options, now)
-    checked = validate(loaded.cells, rules, places=_places(loaded))
+    checked = validate(loaded.rows, rules, places=_places(loaded))
     return Prepared(
         loaded=loaded,
         checked=checked.frame,

@@ -11,13 +11,13 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals import __version__, reporter
 from bulk_referrals.config import DEFAULT_LEDGER, Settings, shown
 from bulk_referrals.errors import UsageError
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.ledger import InviteState, Ledger, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunReport, RunState
 from bulk_referrals.pipeline.choosing import PARTS
@@ -52,7 +52,7 @@ class Run:
     """
 
     record: RunRecord
-    checked: pd.DataFrame
+    checked: pa.Table
     original: tuple[pa.Table, ...]
     fetched: Mapping[str, Path] = field(default_factory=dict)
 
@@ -111,7 +111,7 @@ def kept(ledger: Ledger, record: RunRecord) -> Run:
         raise UsageError(message)
     return Run(
         record=record,
-        checked=to_frame(checked),
+        checked=checked,
         original=tuple(table for table in original if table is not None),
     )
 
@@ -138,7 +138,7 @@ def publish(run: Run, ledger: Ledger, settings: Settings) -> Finished:
     return published(replace(report, fetched=run.fetched), settings)
 
 
-def outcomes_of(run: Run, ledger: Ledger) -> pd.DataFrame:
+def outcomes_of(run: Run, ledger: Ledger) -> pa.Table:
     """Return what has become of every line of a run, as the ledger holds it.
 
     Raises:
@@ -148,9 +148,12 @@ def outcomes_of(run: Run, ledger: Ledger) -> pd.DataFrame:
     results = ledger.results(record.run_id)
     settled = np.zeros(len(run.checked), dtype=bool)
     settled[results["line"].to_numpy()[~_left_open(results)]] = True
-    open_lines = run.checked.assign(outcome=run.checked["outcome"].mask(settled, "settled"))
+    outcome = pc.if_else(pa.array(settled), "settled", run.checked["outcome"])
     known = look_up(
-        open_lines, ledger=ledger, organisation=record.organisation, run_id=record.run_id
+        replaced(run.checked, outcome=outcome),
+        ledger=ledger,
+        organisation=record.organisation,
+        run_id=record.run_id,
     )
     return completed(
         run.checked,
@@ -164,7 +167,7 @@ def report_of(
     record: RunRecord,
     settings: Settings,
     *,
-    outcomes: pd.DataFrame,
+    outcomes: pa.Table,
     original: tuple[pa.Table, ...],
 ) -> RunReport:
     """Return the report of a run; what it exits with is not known yet.
@@ -255,7 +258,7 @@ def publish_check(
     )
 
 
-def _waiting(checked: pd.DataFrame) -> list[str]:
+def _waiting(checked: pa.Table) -> list[str]:
     """Say what a check, which asks nobody, leaves open."""
     rows = int(without_code(checked).sum())
     if not rows:
@@ -264,11 +267,11 @@ def _waiting(checked: pd.DataFrame) -> list[str]:
     return [f"{have} no referral code; a run asks the platform for it (lookup_codes)."]
 
 
-def _write_payloads(checked: pd.DataFrame, settings: Settings, path: Path) -> None:
+def _write_payloads(checked: pa.Table, settings: Settings, path: Path) -> None:
     """Write the body of each request on a line, in the order of sending."""
-    ready = checked["outcome"].isna().to_numpy(dtype=bool) & ~without_code(checked)
+    ready = checked["outcome"].is_null().to_numpy() & ~without_code(checked)
     planned = plan(checked, ready, settings)
-    table = to_table(checked[list(BODY_COLUMNS)])
+    table = checked.select(BODY_COLUMNS)
     with path.open("wb") as stream:
         for block in bodies(table, planned.lines, planned.parts, planned.requests):
             stream.write(block.data)

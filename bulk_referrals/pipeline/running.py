@@ -10,7 +10,6 @@ import numpy.typing as npt
 
 from bulk_referrals.config import SANDBOX_TARGET, Settings
 from bulk_referrals.errors import BulkReferralsError, LedgerError, StoppedError, UsageError
-from bulk_referrals.frames import to_table
 from bulk_referrals.grouper import Plan
 from bulk_referrals.ledger import InviteState, Ledger, LineResult, Result, RunRecord
 from bulk_referrals.model import Outcome, RequestFigures, RunState
@@ -95,7 +94,7 @@ def _to_send(
 
     Lines that this run has settled stay so, save those that ended as unknown or not sent.
     """
-    to_send: Mask = run.checked["outcome"].isna().to_numpy(dtype=bool, copy=True)
+    to_send: Mask = run.checked["outcome"].is_null().to_numpy()
     to_send &= known.states != InviteState.ACCEPTED
     if not is_new:
         results = ledger.results(run.record.run_id)
@@ -124,7 +123,7 @@ def _begin(run: Run, ledger: Ledger, *, is_new: bool) -> None:
         ledger.update(run.record)
         return
     original = {f"original-{index}": table for index, table in enumerate(run.original)}
-    ledger.begin(run.record, {"checked": to_table(run.checked), **original})
+    ledger.begin(run.record, {"checked": run.checked, **original})
 
 
 def _send(
@@ -157,7 +156,7 @@ def _send(
         )
         if looked.checked is run.checked:
             return run, _send_planned(run, planned, known, place, settings, pace, ledger, watch)
-        ledger.update(run.record, {"checked": to_table(looked.checked)})
+        ledger.update(run.record, {"checked": looked.checked})
         run = replace(run, checked=looked.checked)
         ended = Ended(stop=looked.stop, figures=RequestFigures(), trouble=looked.trouble)
         if not looked.stop:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-import pandas as pd
+import pyarrow as pa
 
 from bulk_referrals.client import TOKEN_PATH, Auth, BasicAuth, Client, OAuth
 from bulk_referrals.config import DEFAULT_LEDGER, SANDBOX_TARGET, Settings, in_quiet_hours
@@ -134,7 +134,7 @@ def require_connection(settings: Settings, *, sandbox: bool) -> None:
 
 
 async def send(  # noqa: PLR0913 - the one place where a sitting is wired together
-    checked: pd.DataFrame,
+    checked: pa.Table,
     planned: Plan,
     known: Known,
     *,

@@ -11,14 +11,14 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from bulk_referrals.client import Client
 from bulk_referrals.config import SANDBOX_TARGET, Settings, load_settings
+from bulk_referrals.equality import combinations
 from bulk_referrals.errors import UsageError
 from bulk_referrals.exchange import Part, ReadBack
-from bulk_referrals.frames import to_table
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import Outcome
 from bulk_referrals.pipeline.credentials import with_credentials
@@ -155,23 +155,21 @@ def verify(
     return _verified(record, rows, looked_for, lookup, reading, seed, settings)
 
 
-def _accepted(ledger: Ledger, run: Run) -> pd.DataFrame:
+def _accepted(ledger: Ledger, run: Run) -> pa.Table:
     """Return the outcomes frame of the lines that this run has had accepted."""
     results = ledger.results(run.record.run_id)
     nothing_known = np.zeros(len(run.checked), dtype=np.int8)
     outcomes = completed(run.checked, results, states=nothing_known)
-    return outcomes[(outcomes["outcome"] == Outcome.ACCEPTED).to_numpy(bool)]
+    return outcomes.filter(pc.equal(outcomes["outcome"], Outcome.ACCEPTED.value))
 
 
-def _sample(
-    rows: pd.DataFrame, size: int | None, seed: int | None
-) -> tuple[pd.DataFrame, int | None]:
+def _sample(rows: pa.Table, size: int | None, seed: int | None) -> tuple[pa.Table, int | None]:
     """Return some of the rows, in their order, and the seed that drew them; None where all."""
     if size is None or size >= len(rows):
         return rows, None
     seed = secrets.randbits(32) if seed is None else seed
     drawn = np.random.default_rng(seed).choice(len(rows), size, replace=False)
-    return rows.iloc[np.sort(drawn)], seed
+    return rows.take(pa.array(np.sort(drawn))), seed
 
 
 class _Lookup:
@@ -182,15 +180,15 @@ class _Lookup:
         observe: see `verify`.
     """
 
-    def __init__(self, rows: pd.DataFrame, observe: Observe) -> None:
+    def __init__(self, rows: pa.Table, observe: Observe) -> None:
         self._observe = observe
         self._read = 0
-        of_row = rows.groupby(_REFERRER, sort=False).ngroup().to_numpy(np.int64)
+        of_row = combinations(*(rows[name] for name in _REFERRER))
         self._rows = np.argsort(of_row, kind="stable")
         self.referrers = int(of_row.max(initial=-1)) + 1
         self._starts = np.searchsorted(of_row[self._rows], np.arange(self.referrers + 1))
-        self._referrers = to_table(rows[[*_ASKED]]).combine_chunks()
-        self._invitees = to_table(rows[["type", "identifier_key"]]).combine_chunks()
+        self._referrers = rows.select(_ASKED).combine_chunks()
+        self._invitees = rows.select(["type", "identifier_key"]).combine_chunks()
         self.times: Counts = np.full(len(rows), _UNREAD, dtype=np.int64)
 
     def parts(self) -> Iterator[Part]:
@@ -246,8 +244,8 @@ async def _read_from(
 
 def _verified(
     record: RunRecord,
-    accepted: pd.DataFrame,
-    looked_for: pd.DataFrame,
+    accepted: pa.Table,
+    looked_for: pa.Table,
     lookup: _Lookup,
     reading: Reading,
     seed: int | None,

@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport
 from bulk_referrals.reporter.lines import local_times, with_short_paths
 from bulk_referrals.summary import NEEDS_A_PERSON, Summary, words
@@ -114,7 +113,7 @@ def to_fix_grid(
     """
     order = _most_pressing_first(report, summary)[:most]
     lines = with_short_paths(report, lines).take(order)
-    advice = column(report.outcomes, "advice").take(order)
+    advice = report.outcomes["advice"].take(order)
     outcome = lines.column("outcome")
     return Grid(
         name="To fix",
@@ -140,7 +139,7 @@ def to_fix_grid(
 
 def warnings_grid(report: RunReport, lines: pa.Table) -> Grid:
     """Return what deserves a look though nothing stopped it, in order."""
-    warning = column(report.outcomes, "warning")
+    warning = report.outcomes["warning"]
     order = pc.indices_nonzero(pc.is_valid(warning))
     lines = with_short_paths(report, lines).take(order)
     outcome = lines.column("outcome")
@@ -203,7 +202,7 @@ def _local(report: RunReport, instants: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _most_pressing_first(report: RunReport, summary: Summary) -> pa.Array:
     """Return the positions of the lines that need a person, most pressing first, then in order."""
-    outcome = column(report.outcomes, "outcome").take(summary.needing)
+    outcome = report.outcomes["outcome"].take(summary.needing)
     rank = pc.index_in(outcome, value_set=pa.array([str(it) for it in NEEDS_A_PERSON]))
     order = np.argsort(np.asarray(rank).astype(np.uint8), kind="stable")
     return summary.needing.take(pa.array(order))

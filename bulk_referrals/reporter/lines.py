@@ -6,11 +6,9 @@ from pathlib import PurePath
 from typing import Final
 from zoneinfo import ZoneInfo
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport, SourceTable
 from bulk_referrals.reporter.escaping import MOST_UNITS
 from bulk_referrals.summary import Summary
@@ -57,9 +55,7 @@ def with_short_paths(report: RunReport, lines: pa.Table) -> pa.Table:
     return lines.set_column(0, "source", sources)
 
 
-def placed(
-    outcomes: pd.DataFrame, paths: Sequence[str], tables: Sequence[SourceTable]
-) -> pa.Table:
+def placed(outcomes: pa.Table, paths: Sequence[str], tables: Sequence[SourceTable]) -> pa.Table:
     """Return the results of an outcomes frame, or of some of its lines: see `result_lines`.
 
     Args:
@@ -71,7 +67,7 @@ def placed(
     sources = [paths[table.source] for table in tables]
     sheets = [table.sheet or None for table in tables]
     with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
-        columns = pool.map(_told, [column(outcomes, name) for name in own])
+        columns = pool.map(_told, [outcomes[name] for name in own])
         told = dict(zip(own, columns, strict=True))
     return pa.table({"source": _named(of_line, sources), "sheet": _named(of_line, sheets), **told})
 
@@ -93,13 +89,13 @@ def lines_needing(
     report: RunReport, summary: Summary, index: int, names: Sequence[str]
 ) -> pa.Table:
     """Return some columns of the invites of one table that need a person, in order."""
-    tables = column(report.outcomes, "table").take(summary.needing)
+    tables = report.outcomes["table"].take(summary.needing)
     positions = summary.needing.filter(flat(pc.equal(tables, index)))
-    return pa.table({name: column(report.outcomes, name).take(positions) for name in names})
+    return pa.table({name: report.outcomes[name].take(positions) for name in names})
 
 
-def _tables_of(outcomes: pd.DataFrame) -> pa.Array:
-    return flat(column(outcomes, "table").cast(pa.int32()))
+def _tables_of(outcomes: pa.Table) -> pa.Array:
+    return flat(outcomes["table"].cast(pa.int32()))
 
 
 def _named(tables: pa.Array, names: list[str] | list[str | None]) -> pa.Array:

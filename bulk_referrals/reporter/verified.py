@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
 from bulk_referrals.model import SourceTable
@@ -20,7 +19,7 @@ _AFTER: Final = 3  # source, sheet, row
 
 def write_verified(
     folder: Path,
-    outcomes: pd.DataFrame,
+    outcomes: pa.Table,
     paths: Sequence[str],
     tables: Sequence[SourceTable],
     *,

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from bulk_referrals.frames import column
 from bulk_referrals.model import RunReport
 from bulk_referrals.summary import figures, sentences
 from bulk_referrals.summary.figures import Moment, Reason, SourceFigures
@@ -93,7 +92,7 @@ def _summary(report: RunReport, outcome_of: figures.Ints, referrers: Future[pa.T
     over_time, step_s = figures.over_time(report, outcome_of)
     imbalance = figures.imbalance(report, outcome_of)
     needing = figures.needing(outcome_of)
-    warnings = figures.filled(column(report.outcomes, "warning"))
+    warnings = figures.filled(report.outcomes["warning"])
     groups = figures.to_fix_groups(report, needing)
     return Summary(
         headline=sentences.headline(report, outcomes, invites=len(report.outcomes)),
@@ -103,7 +102,7 @@ def _summary(report: RunReport, outcome_of: figures.Ints, referrers: Future[pa.T
         rows=len(report.outcomes),
         source_rows=sum(source.rows for source in report.sources),
         outcomes=outcomes,
-        codes=figures.most_frequent(column(report.outcomes, "code")),
+        codes=figures.most_frequent(report.outcomes["code"]),
         books_balance=not imbalance,
         books=sentences.books(report, imbalance, invites=len(report.outcomes)),
         sources=figures.sources(report, outcome_of),

@@ -11,7 +11,6 @@ import pyarrow.compute as pc
 
 from bulk_referrals.codes import describe
 from bulk_referrals.equality import groups
-from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport, SourceTable
 from bulk_referrals.summary.sentences import NEEDS_A_PERSON, words
 from bulk_referrals.wayback import ROW_KEY, own_columns, runs_of
@@ -74,7 +73,7 @@ class Moment:
 
 def to_fix_groups(report: RunReport, positions: pa.Array) -> dict[str, tuple[int, ...]]:
     """Return file name -> the tables whose rows to correct it holds; see `Summary.to_fix`."""
-    tables = column(report.outcomes, "table")
+    tables = report.outcomes["table"]
     wanted = sorted(pc.unique(tables.take(positions)).to_pylist())
     by_header: dict[tuple[str, ...], list[int]] = {}
     for index in wanted:
@@ -110,7 +109,7 @@ def _is_text(table: SourceTable) -> bool:
 def kinds(report: RunReport) -> Ints:
     """Return each line's outcome as its position in `Outcome`; -1 where it is none of them."""
     known = pa.array([str(outcome) for outcome in Outcome])
-    positions = pc.index_in(column(report.outcomes, "outcome"), value_set=known)
+    positions = pc.index_in(report.outcomes["outcome"], value_set=known)
     return np.asarray(pc.fill_null(positions, -1)).astype(np.int64)
 
 
@@ -142,7 +141,7 @@ def imbalance(report: RunReport, outcome_of: Ints) -> str:
     if lost:
         return f"{lost:,} of {len(report.outcomes):,} invites have no known outcome"
     read = sum(source.rows for source in report.sources)
-    lines = np.asarray(column(report.outcomes, "line"))
+    lines = np.asarray(report.outcomes["line"])
     # They stand in order, as a rule, and neighbours are compared ten times as fast as all.
     in_order = lines if (lines[1:] >= lines[:-1]).all() else np.sort(lines)
     seen = int((in_order[1:] != in_order[:-1]).sum()) + bool(len(lines))
@@ -155,8 +154,8 @@ def imbalance(report: RunReport, outcome_of: Ints) -> str:
 
 def sources(report: RunReport, outcome_of: Ints) -> tuple[SourceFigures, ...]:
     """Return what became of each sheet of each file, in order."""
-    tables = np.asarray(column(report.outcomes, "table")).astype(np.int64)
-    lines = np.asarray(column(report.outcomes, "line"))
+    tables = np.asarray(report.outcomes["table"]).astype(np.int64)
+    lines = np.asarray(report.outcomes["line"])
     first = np.ones(len(lines), dtype=bool)
     first[1:] = lines[1:] != lines[:-1]
     known = len(report.tables)
@@ -175,7 +174,7 @@ def sources(report: RunReport, outcome_of: Ints) -> tuple[SourceFigures, ...]:
 
 def reasons(report: RunReport, positions: pa.Array) -> tuple[Reason, ...]:
     """Return what needs a person by outcome and code, unknown first, then by number."""
-    cells = (column(report.outcomes, name).take(positions) for name in ("outcome", "code"))
+    cells = (report.outcomes[name].take(positions) for name in ("outcome", "code"))
     outcome, code = map(Few.of, cells)
     width = len(code.texts)
     counts = np.bincount(outcome.codes.astype(np.int64) * width + code.codes)
@@ -202,7 +201,7 @@ def _reason(outcome: Outcome, code: str, rows: int) -> Reason:
 
 def over_time(report: RunReport, outcome_of: Ints) -> tuple[tuple[Moment, ...], int]:
     """Return what was sent when, and the step in seconds: the finest that gives 40 or fewer."""
-    sent = column(report.outcomes, "sent_at")
+    sent = report.outcomes["sent_at"]
     was_sent = np.asarray(pc.is_valid(sent))
     if not was_sent.any():
         return (), 0
@@ -237,7 +236,7 @@ def finest_step(span_s: int) -> int:
 def referrers(report: RunReport, outcome_of: Ints) -> pa.Table:
     """Return one line per referrer; see `Summary.referrers`."""
     frame = report.outcomes
-    keys = pc.coalesce(column(frame, "referrer_key"), column(frame, "referrer"), "")
+    keys = pc.coalesce(frame["referrer_key"], frame["referrer"], "")
     referrer_of, first = groups(keys)
     invites = np.bincount(referrer_of, minlength=len(first))
     none = np.zeros_like(invites)

@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import column
 from bulk_referrals.model import Outcome, RunReport
 from bulk_referrals.summary import NEEDS_A_PERSON, Summary, figures, sentences
 from bulk_referrals.summary.figures import Moment, SourceFigures
@@ -53,18 +52,18 @@ def count(report: RunReport, *, rows: int, first_table: int) -> Counts:
         rows: source rows that the part holds.
         first_table: added to its tables, it gives those of the run.
     """
-    sent = column(report.outcomes, "sent_at").cast(pa.timestamp("us", "UTC")).cast(pa.int64())
+    sent = report.outcomes["sent_at"].cast(pa.timestamp("us", "UTC")).cast(pa.int64())
     lines = pa.table(
         {
-            "table": pc.add(column(report.outcomes, "table").cast(pa.int64()), first_table),
-            "outcome": column(report.outcomes, "outcome"),
-            "code": column(report.outcomes, "code"),
+            "table": pc.add(report.outcomes["table"].cast(pa.int64()), first_table),
+            "outcome": report.outcomes["outcome"],
+            "code": report.outcomes["code"],
             "second": pc.floor(pc.divide(sent, 1_000_000)).cast(pa.int64()),
-            "warned": pc.is_valid(column(report.outcomes, "warning")),
+            "warned": pc.is_valid(report.outcomes["warning"]),
             "invites": pa.repeat(pa.scalar(1, pa.int64()), len(report.outcomes)),
         }
     )
-    tables, numbers = np.asarray(lines["table"]), np.asarray(column(report.outcomes, "line"))
+    tables, numbers = np.asarray(lines["table"]), np.asarray(report.outcomes["line"])
     first = np.ones(len(numbers), dtype=bool)
     first[1:] = numbers[1:] != numbers[:-1]
     here, found = np.unique(tables[first], return_counts=True)

@@ -10,13 +10,12 @@ invite: a repeat of a row that is refused is not one.
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from bulk_referrals.frames import to_frame
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import CHECKED_TEXT, Outcome, Rules
 from bulk_referrals.validator import dates, dayorder, invites
 from bulk_referrals.validator.checks import Checks, check
@@ -33,9 +32,6 @@ from bulk_referrals.validator.findings import (
 from bulk_referrals.validator.lost_plus import is_odd_without
 from bulk_referrals.validator.suppression import suppression_keys
 from bulk_referrals.validator.tokens import is_referral_code
-
-if TYPE_CHECKING:  # it is imported while the contacts are read
-    import pandas as pd
 
 __all__ = [
     "Checked",
@@ -57,18 +53,18 @@ class Checked:
     """The rows, checked.
 
     Attributes:
-        frame: the checked frame of `model`, every column Arrow-backed.
+        frame: the checked frame of `model`.
         notices: sentences that the user should see: what was decided for a whole column.
         evidence: what the columns say, for what is decided of them together with other parts.
     """
 
-    frame: "pd.DataFrame"
+    frame: pa.Table
     notices: tuple[str, ...] = ()
     evidence: Evidence = field(default_factory=Evidence)
 
 
 def validate(
-    loaded_rows: "pd.DataFrame | pa.Table",
+    loaded_rows: pa.Table,
     rules: Rules,
     *,
     places: Sequence[str],
@@ -78,7 +74,7 @@ def validate(
     """Check every row.
 
     Args:
-        loaded_rows: the rows frame of `model`, or the same as an Arrow table.
+        loaded_rows: the rows frame of `model`.
         rules: what to go by.
         places: the human name of each table, such as "launch.xlsx [Wave 1]".
         told: what the whole columns say, where these rows are only a part; None: what they say
@@ -175,20 +171,18 @@ def marked(checked: pa.Table, again: pa.Table, *, places: Sequence[str]) -> pa.T
     at = repeated["at"].to_numpy()
     reasons = _places_told(repeated["first_table"], repeated["first_row"], places)
     found = joined([finding(at, code="duplicate", field="identifier", reason=reasons)])
-    for name, told in verdicts({Outcome.DUPLICATE: found}, length=length).items():
-        whole = pc.coalesce(told, checked[name])
-        checked = checked.set_column(checked.schema.get_field_index(name), name, whole)
+    told = verdicts({Outcome.DUPLICATE: found}, length=length)
+    columns = {name: pc.coalesce(cells, checked[name]) for name, cells in told.items()}
     asked = again.filter(pc.is_valid(again["referrers"]))
-    told = warnings_column(
+    also = warnings_column(
         [(asked["at"].to_numpy(), _asked_by(asked["referrers"].to_pylist()))], length=length
     )
-    both = pc.binary_join_element_wise(checked["warning"], told, "; ")
-    warning = pc.coalesce(both, checked["warning"], told)
-    checked = checked.set_column(checked.schema.get_field_index("warning"), "warning", warning)
+    both = pc.binary_join_element_wise(checked["warning"], also, "; ")
+    columns["warning"] = pc.coalesce(both, checked["warning"], also)
     first = np.full(length, -1, dtype=np.int64)
     first[at] = repeated["first"].to_numpy()
-    place = checked.schema.get_field_index("duplicate_of")
-    return checked.set_column(place, "duplicate_of", pa.array(first, mask=first < 0))
+    columns["duplicate_of"] = pa.array(first, mask=first < 0)
+    return replaced(checked, **columns)
 
 
 def _suppressed(keys: pa.ChunkedArray, rules: Rules, left: type_mask) -> Findings:
@@ -242,10 +236,10 @@ def _sent_or_typed(
     }
 
 
-def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], again: Repeats) -> "pd.DataFrame":
+def _frame(lines: pa.Table, columns: dict[str, pa.ChunkedArray], again: Repeats) -> pa.Table:
     first = np.full(len(lines), -1, dtype=np.int64)
     first[again.at] = again.first
     table = {name: lines[name] for name in ("line", "table", "row")}
     table |= {name: columns[name] for name in CHECKED_TEXT}
     table["duplicate_of"] = pa.chunked_array([pa.array(first, mask=first < 0)])
-    return to_frame(pa.table(table))
+    return pa.table(table)

@@ -8,14 +8,13 @@ does a row that the loader found damaged, since its cells cannot be trusted.
 
 import re
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals import contacts
-from bulk_referrals.frames import to_table
 from bulk_referrals.model import FIELDS, ReferralType
 from bulk_referrals.validator.columns import (
     by_distinct,
@@ -31,9 +30,6 @@ from bulk_referrals.validator.columns import (
 )
 from bulk_referrals.validator.findings import Findings, finding
 
-if TYPE_CHECKING:  # it is imported while the contacts are read
-    import pandas as pd
-
 INVITEE_FIELDS: Final = ("identifier", "invitee_mobile", "invitee_email")
 _MOBILE, _EMAIL = ReferralType.MOBILE.value, ReferralType.EMAIL.value
 # What people write for the two types, letters only.
@@ -47,7 +43,7 @@ _NUMBER: Final = r"^[^\p{L}]*\p{Nd}[^\p{L}]*$"  # a digit and no letter, in any 
 _TEXT_FIELDS: Final = tuple(name for name in FIELDS if name not in INVITEE_FIELDS)
 
 
-def expand(rows: "pd.DataFrame | pa.Table") -> pa.Table:
+def expand(rows: pa.Table) -> pa.Table:
     """Return one line per invite, in the order of the rows.
 
     Args:
@@ -59,13 +55,12 @@ def expand(rows: "pd.DataFrame | pa.Table") -> pa.Table:
         cell; null where the row names nobody) and `asked` (int8, which of `INVITEE_FIELDS` it
         stands in).
     """
-    source = to_table(rows)
     with ThreadPoolExecutor() as pool:  # Arrow lets go of the interpreter
-        bare = dict(zip(FIELDS, pool.map(trimmed, map(source.column, FIELDS)), strict=True))
+        bare = dict(zip(FIELDS, pool.map(trimmed, map(rows.column, FIELDS)), strict=True))
     typed = [bare[name] for name in INVITEE_FIELDS]
-    line, asked = _asked(typed, damaged=filled(source["fault"]))
+    line, asked = _asked(typed, damaged=filled(rows["fault"]))
     columns = {"line": pa.chunked_array([pa.array(line)])}
-    columns |= {name: source[name] for name in ("table", "row", "fault", "fault_detail")}
+    columns |= {name: rows[name] for name in ("table", "row", "fault", "fault_detail")}
     columns |= {name: bare[name] for name in _TEXT_FIELDS}
     if len(line) == len(rows) and not asked.any():
         return pa.table({**columns, "typed": typed[0], "asked": pa.array(asked)})

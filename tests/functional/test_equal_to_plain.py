@@ -263,11 +263,10 @@ def test_every_contact_of_the_sample_reads_alike_by_cell_and_by_column(source: s
     rows = load([str(SAMPLE / source)], LoadOptions()).rows
     rule, form = MobileRule(), MobileFormat.DIGITS
     for field in ("referrer_mobile", "referrer_email", "identifier"):
-        cells = rows[field].dropna()
-        column = cells.array.__arrow_array__()
+        column = rows[field].drop_null()
         by_mobile = contacts.mobiles(column, region="IN", rule=rule, mobile_format=form)
         by_email = contacts.emails(column)
-        for number, cell in enumerate(cells):
+        for number, cell in enumerate(column.to_pylist()):
             mobile = contacts.mobile(cell, region="IN", rule=rule, mobile_format=form)
             assert by_mobile.value[number].as_py() == mobile.value
             assert by_mobile.problem[number].as_py() == mobile.problem

@@ -6,11 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow.compute as pc
 import pytest
 from browser import Browser, opened
 from report_factory import make_report
 
 from bulk_referrals import reporter
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import Outcome
 
 HOSTILE = "</td></script><script>window.hit=1</script><img src=x onerror='window.hit=2'>"
@@ -22,8 +25,8 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = make_report(1_000)
-    names = report.outcomes["name"].where(report.outcomes["name"] != "Shikhar", HOSTILE)
-    hostile = replace(report, outcomes=report.outcomes.assign(name=names))
+    names = pc.replace_substring(report.outcomes["name"], "Shikhar", HOSTILE)
+    hostile = replace(report, outcomes=replaced(report.outcomes, name=names))
     outputs = reporter.write(hostile, tmp_path_factory.mktemp("run"))
     return Path(outputs["report.html"])
 
@@ -172,8 +175,7 @@ def test_a_hundred_thousand_rows_open_and_filter_at_once(
 ) -> None:
     endings = ((Outcome.REJECTED, "1701", "identifier", "identifier '98-76': 4 digits."),)
     report = make_report(1_000, endings=endings)
-    frame = report.outcomes
-    many = frame.loc[frame.index.repeat(100)].reset_index(drop=True)
+    many = report.outcomes.take(np.repeat(np.arange(1_000), 100))
     outputs = reporter.write(replace(report, outcomes=many), tmp_path)
     page = Path(outputs["report.html"])
     assert page.stat().st_size < 3_000_000

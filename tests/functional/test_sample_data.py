@@ -16,6 +16,7 @@ import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
+from dataframes import to_frame
 
 from bulk_referrals.loader import load
 from bulk_referrals.model import Loaded, LoadOptions, Rules
@@ -47,7 +48,7 @@ def loaded(source: str) -> Loaded:
 def checked(source: str, *, suppress: bool = True) -> pd.DataFrame:
     sources = loaded(source)
     places = [f"{source} [{table.sheet}]" for table in sources.tables]
-    frame = validate(sources.rows, rules(suppress=suppress), places=places).frame
+    frame = to_frame(validate(sources.rows, rules(suppress=suppress), places=places).frame)
     sheets = [sources.tables[table].sheet for table in frame["table"]]
     frame = frame.astype(object).where(frame.notna(), None)
     return frame.assign(sheet=sheets)

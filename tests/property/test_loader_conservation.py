@@ -28,7 +28,7 @@ def read(path: Path, content: bytes, **options: str) -> tuple[list[int], list[li
     cells = loaded.original[0].to_pydict().values()
     lines = [[cell or "" for cell in line] for line in zip(*cells, strict=True)]
     assert loaded.sources[0].rows == len(loaded.rows) == len(lines)
-    return [int(row) for row in loaded.rows["row"]], lines
+    return loaded.rows["row"].to_pylist(), lines
 
 
 @given(records=RECORDS, delimiter=st.sampled_from(",;\t|"), quoting=st.sampled_from([0, 1]))

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -12,7 +11,6 @@ from bulk_referrals import grouper
 from bulk_referrals.exchange import Lane
 from bulk_referrals.grouper import group, lanes
 
-TEXT = pd.ArrowDtype(pa.string())
 Row = tuple[bool, str, str, str]
 
 ROWS = st.lists(
@@ -27,7 +25,7 @@ ROWS = st.lists(
 SIZES = st.integers(1, 7)
 
 
-def checked(rows: list[Row]) -> pd.DataFrame:
+def checked(rows: list[Row]) -> pa.Table:
     columns: dict[str, list[Any]] = {
         "outcome": [None if ready else "rejected" for ready, *_ in rows],
         "referrer": [f"+{referrer}" for _, referrer, *_ in rows],
@@ -41,7 +39,7 @@ def checked(rows: list[Row]) -> pd.DataFrame:
         "invited_on": ["20240910T16:35:52.pV7BF"] * len(rows),
         "id": [None if line % 2 else f"u{line}" for line in range(len(rows))],
     }
-    return pd.DataFrame({name: pd.Series(cells, dtype=TEXT) for name, cells in columns.items()})
+    return pa.table({name: pa.array(cells, pa.string()) for name, cells in columns.items()})
 
 
 def grouped(rows: list[Row], *, batch_size: int, customers: int = 1) -> list[Lane]:

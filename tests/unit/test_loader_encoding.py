@@ -116,7 +116,7 @@ def test_the_source_says_its_encoding(tmp_path: Path) -> None:
     path.write_bytes(export("José").encode("cp1252"))
     loaded = load([str(path)], LoadOptions())
     assert loaded.tables[0].encoding == "cp1252"
-    assert loaded.rows["name"].tolist() == ["José"]
+    assert loaded.rows["name"].to_pylist() == ["José"]
 
 
 def test_a_text_that_mixes_encodings_is_refused_with_the_line() -> None:

@@ -56,11 +56,11 @@ def test_several_files_with_other_headers_make_one_frame(tmp_path: Path) -> None
     first = write(tmp_path / "a.csv")
     second = write(tmp_path / "b.csv", b"Friend email;Referrer email;Note\na@b.co;c@d.co;x\n")
     loaded = read(second, first)
-    assert loaded.rows["table"].tolist() == [0, 1]
+    assert loaded.rows["table"].to_pylist() == [0, 1]
     assert [source.path for source in loaded.sources] == [str(second), str(first)]
     assert [table.source for table in loaded.tables] == [0, 1]
-    assert loaded.rows["invitee_email"].fillna("").tolist() == ["a@b.co", ""]
-    assert loaded.rows["identifier"].fillna("").tolist() == ["", "2"]
+    assert loaded.rows["invitee_email"].fill_null("").to_pylist() == ["a@b.co", ""]
+    assert loaded.rows["identifier"].fill_null("").to_pylist() == ["", "2"]
 
 
 def test_a_folder_stands_for_its_spreadsheets_in_the_order_of_names(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_standard_input_is_read_by_what_it_is(content: bytes) -> None:
     loaded = read("-", stdin=content)
     assert loaded.sources[0].path == "-"
     assert loaded.sources[0].sha256 == hashlib.sha256(content).hexdigest()
-    assert loaded.rows["identifier"].tolist() == ["2"]
+    assert loaded.rows["identifier"].to_pylist() == ["2"]
     assert loaded.notices == ()
 
 
@@ -132,7 +132,7 @@ def test_without_standard_input_a_dash_is_a_sentence() -> None:
 )
 def test_packed_files_are_unpacked(tmp_path: Path, name: str, content: bytes) -> None:
     loaded = read(write(tmp_path / name, content))
-    assert loaded.rows["identifier"].tolist() == ["2"]
+    assert loaded.rows["identifier"].to_pylist() == ["2"]
     assert loaded.sources[0].size_bytes == len(content)
     assert loaded.notices == ()
 
@@ -167,10 +167,10 @@ def test_what_is_no_spreadsheet_is_a_sentence(
 
 def test_a_file_is_read_by_what_it_is_not_by_its_name(tmp_path: Path) -> None:
     text = read(write(tmp_path / "a.xlsx"))
-    assert text.rows["identifier"].tolist() == ["2"]
+    assert text.rows["identifier"].to_pylist() == ["2"]
     assert text.notices[0].endswith("its name ends in .xlsx, but it is text; it was read as text.")
     book = read(write(tmp_path / "b.csv", workbook_bytes()))
-    assert book.rows["identifier"].tolist() == ["2"]
+    assert book.rows["identifier"].to_pylist() == ["2"]
     assert "it was read as a workbook" in book.notices[0]
 
 

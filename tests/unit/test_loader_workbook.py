@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import openpyxl
-import pandas as pd
 import pytest
 import xlwt
 from odf.opendocument import OpenDocumentSpreadsheet
@@ -41,16 +40,18 @@ def xlsx(path: Path, sheets: Mapping[str, Rows]) -> Path:
 
 
 def column(loaded: Loaded, name: str) -> list[str | None]:
-    return [None if pd.isna(each) else str(each) for each in loaded.rows[name]]
+    cells: list[str | None] = loaded.rows[name].to_pylist()
+    return cells
 
 
 def faults(loaded: Loaded) -> dict[int, str]:
-    faulty = loaded.rows[loaded.rows["fault"].notna()]
-    return {int(row): str(code) for row, code in zip(faulty["row"], faulty["fault"], strict=True)}
+    faulty = loaded.rows.filter(loaded.rows["fault"].is_valid())
+    return dict(zip(faulty["row"].to_pylist(), faulty["fault"].to_pylist(), strict=True))
 
 
 def rows(loaded: Loaded) -> list[int]:
-    return [int(each) for each in loaded.rows["row"]]
+    numbers: list[int] = loaded.rows["row"].to_pylist()
+    return numbers
 
 
 # --- what cells mean

@@ -3,13 +3,11 @@
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bulk_referrals.codes import describe
-from bulk_referrals.frames import to_frame
 from bulk_referrals.ledger import InviteState
 from bulk_referrals.model import CHECKED_TEXT, Outcome
 from bulk_referrals.pipeline.outcomes import completed, without_sending
@@ -33,12 +31,12 @@ STANDS = {
 NEVER: dict[str, Any] = {"attempts": 0, "sent_at": None, "request_id": None}
 
 
-def checked(ready: list[bool]) -> pd.DataFrame:
+def checked(ready: list[bool]) -> pa.Table:
     text: dict[str, list[str | None]] = {name: [None] * len(ready) for name in CHECKED_TEXT}
     own = {"outcome": "rejected", "code": "1701", "reason": "Own reason.", "advice": "Own advice."}
     text |= {name: [None if it else word for it in ready] for name, word in own.items()}
     columns = {name: pa.array(cells, pa.string()) for name, cells in text.items()}
-    return to_frame(pa.table({"line": pa.array(range(len(ready)), pa.int64()), **columns}))
+    return pa.table({"line": pa.array(range(len(ready)), pa.int64()), **columns})
 
 
 def plainly(ready: bool, state: int, result: dict[str, Any] | None) -> dict[str, Any]:  # noqa: FBT001 - drawn
@@ -82,12 +80,11 @@ def test_each_line_ends_as_the_ledger_says_or_as_its_invite_stands(
     states = np.array([state for _, state, _ in lines], dtype=np.int8)
     frame = completed(checked([ready for ready, *_ in lines]), results, states=states)
     wanted = [plainly(*line) for line in lines]
-    got = pa.Table.from_pandas(frame, preserve_index=False)
-    assert got.select(["outcome", "code", "reason", "advice", *NEVER]).to_pylist() == wanted
+    assert frame.select(["outcome", "code", "reason", "advice", *NEVER]).to_pylist() == wanted
 
 
 def test_what_is_ready_in_a_check_says_so_in_the_order_of_the_rows() -> None:
     frame = without_sending(checked([True, False, True]))
-    assert frame["outcome"].tolist() == ["not_sent", "rejected", "not_sent"]
-    assert frame["code"].tolist() == ["ready", "1701", "ready"]
-    assert frame["reason"].tolist()[1] == "Own reason."
+    assert frame["outcome"].to_pylist() == ["not_sent", "rejected", "not_sent"]
+    assert frame["code"].to_pylist() == ["ready", "1701", "ready"]
+    assert frame["reason"].to_pylist()[1] == "Own reason."

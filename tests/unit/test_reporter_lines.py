@@ -1,17 +1,14 @@
 """The lines of the results."""
 
-import pandas as pd
 import pyarrow as pa
 from report_factory import make_report
 
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.reporter.lines import result_lines
 
 
-def with_name(outcomes: pd.DataFrame, name: str) -> pd.DataFrame:
-    table = to_table(outcomes)
-    names = pa.array([name, *table["name"].to_pylist()[1:]], pa.string())
-    return to_frame(table.set_column(table.schema.get_field_index("name"), "name", names))
+def with_name(outcomes: pa.Table, name: str) -> pa.Table:
+    return replaced(outcomes, name=pa.array([name, *outcomes["name"].to_pylist()[1:]]))
 
 
 def test_a_cell_is_told_no_longer_than_a_spreadsheet_shows_it() -> None:

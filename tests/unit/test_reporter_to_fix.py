@@ -9,23 +9,22 @@ import openpyxl
 import pandas as pd
 import pyarrow as pa
 import pytest
-from report_factory import HEADER, make_report
+from dataframes import to_frame, to_table
+from report_factory import HEADER, NEEDING, make_report
 
 from bulk_referrals.loader import load
-from bulk_referrals.model import LoadOptions, Outcome, RunReport
+from bulk_referrals.model import LoadOptions, RunReport
 from bulk_referrals.reporter.to_fix import write_to_fix
 from bulk_referrals.summary import summarise
-
-NEEDS = {Outcome.UNKNOWN, Outcome.FAILED, Outcome.REJECTED}
 
 
 def wanted(report: RunReport, table: int) -> list[dict[str, Any]]:
     """Return the author's cells of the rows to correct, with what was said, the plain way."""
-    frame = report.outcomes
+    frame = to_frame(report.outcomes)
     offset = sum(it.num_rows for it in report.original[:table])
     cells = report.original[table].to_pylist()
     found = []
-    for line in frame[(frame["table"] == table) & frame["outcome"].isin(NEEDS)].itertuples():
+    for line in frame[(frame["table"] == table) & frame["outcome"].isin(NEEDING)].itertuples():
         own = dict(zip(HEADER, cells[line.line - offset].values(), strict=True))
         key = f"{report.run_id}:{table}:{line.row}"
         found.append({**own, "Reason": line.reason, "What to do": line.advice, "Row key": key})
@@ -87,9 +86,9 @@ def test_it_is_loaded_again_as_it_is(tmp_path: Path, name: str) -> None:
     own = {"Customer mobile": "referrer_mobile", "Friend's phone": "identifier", "Friend": "name"}
     loaded = load([str(path)], LoadOptions(columns={**own, "Campaign": "campaign_token"}))
     rows = [row for table in tables for row in wanted(report, table)]
-    assert loaded.rows["referrer_mobile"].tolist() == [row["Customer mobile"] for row in rows]
-    assert loaded.rows["fault"].isna().all()
-    assert not loaded.rows["referral_code"].notna().any()
+    assert loaded.rows["referrer_mobile"].to_pylist() == [row["Customer mobile"] for row in rows]
+    assert loaded.rows["fault"].null_count == len(loaded.rows)
+    assert loaded.rows["referral_code"].null_count == len(rows)
 
 
 def test_a_file_corrected_twice_has_the_reasons_once(tmp_path: Path) -> None:
@@ -104,11 +103,11 @@ def test_a_file_corrected_twice_has_the_reasons_once(tmp_path: Path) -> None:
 
 def test_a_row_with_two_faults_stands_once_and_tells_of_both(tmp_path: Path) -> None:
     report = make_report(300)
-    frame = report.outcomes
+    frame = to_frame(report.outcomes)
     first = int(frame.index[(frame["table"] == 0) & (frame["outcome"] == "rejected")][0])
     other = frame.iloc[[first]].assign(reason="The e-mail has no @.", field="name")
     both = pd.concat([frame.iloc[: first + 1], other, frame.iloc[first + 1 :]])
-    changed = replace(report, outcomes=both.reset_index(drop=True))
+    changed = replace(report, outcomes=to_table(both))
     write(changed, (0,), tmp_path / "a.xlsx", book=True)
     rows = sheet_rows(tmp_path / "a.xlsx", "Delhi")
     assert len(rows) == len(wanted(report, 0))

@@ -3,12 +3,15 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
-import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from dataframes import to_frame
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_factory import ENDINGS, make_report
 
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import Outcome, RunReport, RunState, Source, SourceTable
 from bulk_referrals.summary import books_balance, summarise, words
 
@@ -29,7 +32,7 @@ def only(*outcomes: Outcome, rows: int = 8, sending: bool = True) -> RunReport:
 def test_the_rows_are_the_sum_of_the_outcomes_whatever_they_are(rows: int, seed: int) -> None:
     report = make_report(rows, seed=seed)
     summary = summarise(report)
-    frame = report.outcomes
+    frame = to_frame(report.outcomes)
     assert list(summary.outcomes) == [str(outcome) for outcome in Outcome]
     assert sum(summary.outcomes.values()) == summary.rows == rows
     assert summary.outcomes == {
@@ -48,7 +51,7 @@ def test_the_rows_are_the_sum_of_the_outcomes_whatever_they_are(rows: int, seed:
 
 def test_the_books_do_not_balance_when_a_row_is_lost() -> None:
     report = make_report(20)
-    lost = replace(report, outcomes=report.outcomes.drop(index=3).reset_index(drop=True))
+    lost = replace(report, outcomes=report.outcomes.take([*range(3), *range(4, 20)]))
     assert books_balance(report)
     assert not books_balance(lost)
     summary = summarise(lost)
@@ -62,9 +65,9 @@ def test_the_books_do_not_balance_when_a_row_is_lost() -> None:
 @pytest.mark.parametrize("outcome", [None, "lost"])
 def test_the_books_do_not_balance_when_a_row_has_no_known_outcome(outcome: str | None) -> None:
     report = make_report(20)
-    frame = report.outcomes.copy()
-    frame.loc[3, "outcome"] = outcome
-    changed = replace(report, outcomes=frame)
+    told = report.outcomes["outcome"].to_pylist()
+    told[3] = outcome
+    changed = replace(report, outcomes=replaced(report.outcomes, outcome=pa.array(told)))
     assert not books_balance(changed)
     assert summarise(changed).books == (
         "The books do not balance: 1 of 20 invites have no known outcome."
@@ -73,16 +76,14 @@ def test_the_books_do_not_balance_when_a_row_has_no_known_outcome(outcome: str |
 
 def test_the_books_do_not_balance_when_rows_are_of_other_files() -> None:
     report = make_report(20)
-    frame = report.outcomes.copy()
-    frame["line"] += 1
-    assert not books_balance(replace(report, outcomes=frame))
+    later = replaced(report.outcomes, line=pc.add(report.outcomes["line"], 1))
+    assert not books_balance(replace(report, outcomes=later))
 
 
 def test_a_row_that_names_two_people_counts_once_as_a_row_and_twice_as_an_invite() -> None:
     report = make_report(20)
-    again = report.outcomes.iloc[[4]]
-    frame = pd.concat([report.outcomes.iloc[:5], again, report.outcomes.iloc[5:]])
-    summary = summarise(replace(report, outcomes=frame.reset_index(drop=True)))
+    with_two = report.outcomes.take([*range(5), 4, *range(5, 20)])
+    summary = summarise(replace(report, outcomes=with_two))
     assert (summary.rows, summary.source_rows) == (21, 20)
     assert summary.books == (
         "The books balance: 20 rows read, asking for 21 invites, every one accounted for."
@@ -157,20 +158,22 @@ def test_a_run_that_stopped_says_why_and_how_to_go_on() -> None:
 
 def test_nothing_is_left_to_do_when_all_is_accepted() -> None:
     report = only(Outcome.ACCEPTED)
-    quiet = report.outcomes.assign(warning=None)
+    quiet = replaced(report.outcomes, warning=pa.nulls(len(report.outcomes), pa.string()))
     assert summarise(replace(report, outcomes=quiet)).tasks == ()
 
 
 def test_a_reason_without_a_code_is_told_in_words() -> None:
     report = only(Outcome.UNKNOWN)
-    summary = summarise(replace(report, outcomes=report.outcomes.assign(code=None)))
+    uncoded = replaced(report.outcomes, code=pa.nulls(len(report.outcomes), pa.string()))
+    summary = summarise(replace(report, outcomes=uncoded))
     assert [(it.code, it.rows) for it in summary.reasons] == [("", 8)]
     assert summary.reasons[0].title.startswith("May have reached the platform")
 
 
 def test_a_code_that_the_reference_does_not_list_is_said_to_be_so() -> None:
     report = only(Outcome.FAILED)
-    summary = summarise(replace(report, outcomes=report.outcomes.assign(code="4711")))
+    odd = replaced(report.outcomes, code=pa.repeat("4711", len(report.outcomes)))
+    summary = summarise(replace(report, outcomes=odd))
     assert summary.reasons[0].title == (
         "The platform answered 4711, which its reference does not list"
     )

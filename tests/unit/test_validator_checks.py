@@ -3,12 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import pandas as pd
 import pyarrow as pa
 import pytest
 
 from bulk_referrals.codes import CODES
-from bulk_referrals.frames import to_frame
 from bulk_referrals.model import CHECKED_TEXT, FIELDS, Rules
 from bulk_referrals.validator import Checked, suppression_keys, validate
 
@@ -23,7 +21,7 @@ GOOD: Final[dict[str, str | None]] = {
 }
 
 
-def rows(*given: dict[str, str | int | None]) -> pd.DataFrame:
+def rows(*given: dict[str, str | int | None]) -> pa.Table:
     """Return the rows frame of these rows, the first in row 2."""
     columns = {
         "table": pa.array([row.get("table", 0) for row in given], pa.int32()),
@@ -31,7 +29,7 @@ def rows(*given: dict[str, str | int | None]) -> pd.DataFrame:
     }
     for name in (*FIELDS, "fault", "fault_detail"):
         columns[name] = pa.array([row.get(name) for row in given], pa.string())
-    return to_frame(pa.table(columns))
+    return pa.table(columns)
 
 
 def checked(*given: dict[str, str | int | None], **rules: Any) -> Checked:
@@ -40,11 +38,8 @@ def checked(*given: dict[str, str | int | None], **rules: Any) -> Checked:
 
 
 def lines(*given: dict[str, str | int | None], **rules: Any) -> list[dict[str, object]]:
-    frame = checked(*given, **rules).frame.astype(object)
-    return [
-        dict(zip(map(str, frame), line, strict=True))
-        for line in frame.where(frame.notna(), None).to_numpy()
-    ]
+    told: list[dict[str, object]] = checked(*given, **rules).frame.to_pylist()
+    return told
 
 
 def good(**changes: str | int | None) -> dict[str, str | int | None]:
@@ -77,11 +72,11 @@ def test_the_checked_frame_has_the_columns_of_the_model(
     given: tuple[dict[str, str | int | None], ...],
 ) -> None:
     frame = checked(*given).frame
-    assert list(frame) == ["line", "table", "row", *CHECKED_TEXT, "duplicate_of"]
-    assert frame.dtypes.astype(str).to_dict() == {
-        **dict.fromkeys(("line", "row", "duplicate_of"), "int64[pyarrow]"),
-        "table": "int32[pyarrow]",
-        **dict.fromkeys(CHECKED_TEXT, "string[pyarrow]"),
+    assert frame.column_names == ["line", "table", "row", *CHECKED_TEXT, "duplicate_of"]
+    assert dict(zip(frame.column_names, frame.schema.types, strict=True)) == {
+        **dict.fromkeys(("line", "row", "duplicate_of"), pa.int64()),
+        "table": pa.int32(),
+        **dict.fromkeys(CHECKED_TEXT, pa.string()),
     }
     assert len(frame) == len(given)
 

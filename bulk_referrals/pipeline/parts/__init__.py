@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Final
 
-import pandas as pd
 import pyarrow as pa
 
 from bulk_referrals import __version__
@@ -26,7 +25,6 @@ from bulk_referrals.errors import (
     UsageError,
 )
 from bulk_referrals.events import Event, happened
-from bulk_referrals.frames import to_frame
 from bulk_referrals.ledger import Ledger, RunRecord
 from bulk_referrals.loader import find
 from bulk_referrals.model import (
@@ -132,11 +130,11 @@ def check_by_parts(
             place.spool.remove()
 
 
-def _no_frame() -> pd.DataFrame:
+def _no_frame() -> pa.Table:
     numbers = {"line": pa.int64(), "table": pa.int32(), "row": pa.int64()}
     text = dict.fromkeys(CHECKED_TEXT, pa.string())
     no_lines = pa.schema({**numbers, **text, "duplicate_of": pa.int64()}).empty_table()
-    return without_sending(to_frame(no_lines))
+    return without_sending(no_lines)
 
 
 def _prepared(

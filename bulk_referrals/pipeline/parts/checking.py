@@ -11,12 +11,11 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.engine import Engine
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import Outcome, Rules
 from bulk_referrals.pipeline.parts.reading import AllRead, Part
 from bulk_referrals.pipeline.parts.spool import Spool, dealt
@@ -69,7 +68,7 @@ def check_part(task: CheckTask) -> CheckDone:
     rows = task.spool.read(f"rows-{part.name}")
     rows = _shifted(rows, "table", np.int32(part.first_table))
     checked = validate(rows, task.rules, places=task.places, told=task.told, is_part=True)
-    table = _shifted(to_table(checked.frame), "line", np.int64(part.first_line))
+    table = _shifted(checked.frame, "line", np.int64(part.first_line))
     task.spool.write(f"checked-{part.index}", [table])
     lines = pa.array(np.arange(table.num_rows, dtype=np.int64))
     keys = table.select([*_WHERE, *_KEYS]).append_column("at", lines)
@@ -79,9 +78,8 @@ def check_part(task: CheckTask) -> CheckDone:
 
 
 def _shifted(table: pa.Table, name: str, by: np.signedinteger) -> pa.Table:
-    place = table.schema.get_field_index(name)
     numbers = np.asarray(table[name]).astype(by.dtype) + by
-    return table.set_column(place, name, pa.array(numbers))
+    return replaced(table, **{name: pa.array(numbers)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -249,6 +247,6 @@ def _placed(parts: Sequence[Part], lines: Sequence[int]) -> tuple[Part, ...]:
     return tuple(replace(part, first_at=first) for part, first in zip(parts, firsts, strict=True))
 
 
-def frame_of(spool: Spool, part: Part) -> pd.DataFrame:
+def frame_of(spool: Spool, part: Part) -> pa.Table:
     """Return the checked frame of a part, its repeats marked."""
-    return to_frame(spool.read(f"marked-{part.index}"))
+    return spool.read(f"marked-{part.index}")

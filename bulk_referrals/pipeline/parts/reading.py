@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.frames import to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.loader import load, read_long, text_bytes
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 from bulk_referrals.pipeline.parts.spool import Spool
@@ -150,9 +150,8 @@ def _cut(loaded: Sequence[Loaded], part_bytes: int) -> Iterator[tuple[pa.Table, 
         return
     first, rows = 0, []
     for each in loaded:
-        table = to_table(each.rows)
-        shifted = pa.array(np.asarray(table["table"]).astype(np.int32) + np.int32(first))
-        rows.append(table.set_column(table.schema.get_field_index("table"), "table", shifted))
+        shifted = pa.array(np.asarray(each.rows["table"]).astype(np.int32) + np.int32(first))
+        rows.append(replaced(each.rows, table=shifted))
         first += len(each.tables)
     whole = pa.concat_tables(rows)
     originals = [table for each in loaded for table in each.original]

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from bulk_referrals import reporter
 from bulk_referrals.config import Settings
 from bulk_referrals.engine import Engine
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import RunReport
 from bulk_referrals.pipeline.outcomes import completed_unsent
 from bulk_referrals.pipeline.parts.checking import frame_of
@@ -59,7 +59,7 @@ class ResultTask:
 def write_part(task: ResultTask) -> Counts:
     """Write the results of a part, and count them."""
     part, spool = task.part, task.spool
-    base = to_table(completed_unsent(frame_of(spool, part), otherwise=task.otherwise))
+    base = completed_unsent(frame_of(spool, part), otherwise=task.otherwise)
     outcomes = _with_sent(base, task)
     spool.write(f"outcomes-{part.index}", [outcomes])
     report = _report_of_part(task, outcomes)
@@ -79,9 +79,7 @@ def _with_sent(base: pa.Table, task: ResultTask) -> pa.Table:
     source[np.asarray(sent["at"]) - task.part.first_at] = base.num_rows + np.arange(sent.num_rows)
     both = pa.concat_tables([base, sent.select(base.column_names)])
     taken = both.take(pa.array(source))
-    for name in _OF_ITS_OWN:
-        taken = taken.set_column(taken.schema.get_field_index(name), name, base[name])
-    return taken
+    return replaced(taken, **{name: base[name] for name in _OF_ITS_OWN})
 
 
 def _report_of_part(task: ResultTask, outcomes: pa.Table) -> RunReport:
@@ -90,11 +88,9 @@ def _report_of_part(task: ResultTask, outcomes: pa.Table) -> RunReport:
     original = list(_cells(task.spool, part, task.report))
     for name, first in (("table", part.first_table), ("line", part.first_line)):
         own = pc.subtract(outcomes[name], pa.scalar(first, outcomes[name].type))
-        outcomes = outcomes.set_column(outcomes.schema.get_field_index(name), name, own)
+        outcomes = replaced(outcomes, **{name: own})
     tables = task.report.tables[part.first_table : part.first_table + len(original)]
-    return replace(
-        task.report, tables=tables, outcomes=to_frame(outcomes), original=tuple(original)
-    )
+    return replace(task.report, tables=tables, outcomes=outcomes, original=tuple(original))
 
 
 def _cells(spool: Spool, part: Part, report: RunReport) -> Iterator[pa.Table]:
@@ -162,9 +158,7 @@ def _copy(source: Path, path: Path) -> None:
 
 def _whole(parts: Sequence[Part], report: RunReport, spool: Spool) -> RunReport:
     outcomes = pa.concat_tables([spool.read(f"outcomes-{part.index}") for part in parts])
-    return replace(
-        report, outcomes=to_frame(outcomes), original=_together(parts, report, spool, {})
-    )
+    return replace(report, outcomes=outcomes, original=_together(parts, report, spool, {}))
 
 
 def _together(
@@ -213,8 +207,7 @@ def _excerpt(parts: Sequence[Part], report: RunReport, spool: Spool) -> RunRepor
         numbers = np.asarray(lines["line"]) - part.first_line
         own, line = np.unique(numbers, return_inverse=True)
         rows[part.index] = pa.array(own)
-        place = lines.schema.get_field_index("line")
-        frames.append(lines.set_column(place, "line", pa.array(line.astype(np.int64) + first)))
+        frames.append(replaced(lines, line=pa.array(line.astype(np.int64) + first)))
         first += len(own)
     told: tuple[str, ...] = ()
     outcomes = pa.concat_tables(frames)
@@ -226,7 +219,7 @@ def _excerpt(parts: Sequence[Part], report: RunReport, spool: Spool) -> RunRepor
         told = (sentence,)
     return replace(
         report,
-        outcomes=to_frame(outcomes),
+        outcomes=outcomes,
         original=_together(parts, report, spool, rows),
         notices=(
             *report.notices,

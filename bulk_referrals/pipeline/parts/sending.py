@@ -14,10 +14,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from bulk_referrals.config import Settings, load_settings
-from bulk_referrals.frames import to_frame, to_table
+from bulk_referrals.frames import replaced
 from bulk_referrals.ledger import Ledger, RunRecord, open_ledger
 from bulk_referrals.model import Outcome, RequestFigures, RunState
 from bulk_referrals.pipeline.credentials import with_credentials
@@ -111,14 +110,14 @@ def send_lot(task: SendTask, settings: Settings, ledger: Ledger, watch: Watch) -
     if before is None:
         own = replace(task.record, run_id=task.run_id, sources=(), tables=(), notices=(),
                       requests=RequestFigures())  # fmt: skip
-        run = Run(record=own, checked=to_frame(_on_its_own(lot, at)), original=())
+        run = Run(record=own, checked=_on_its_own(lot, at), original=())
     else:
         run = kept(ledger, before)
     if before is None or before.state is not RunState.FINISHED:
         run, _ = settle(run, settings, ledger, watch, is_new=before is None)
-    outcomes = to_table(outcomes_of(run, ledger))
+    outcomes = outcomes_of(run, ledger)
     _hand_over(task, outcomes.append_column(_PLACE, pa.array(at)), at)
-    meant = outcomes.filter(pc.is_null(to_table(run.checked)["outcome"]))
+    meant = outcomes.filter(run.checked["outcome"].is_null())
     return SendDone(
         state=run.record.state,
         stop_reason=run.record.stop_reason,
@@ -132,8 +131,7 @@ def _on_its_own(lot: pa.Table, at: np.ndarray) -> pa.Table:
     first = lot["duplicate_of"]
     known = np.asarray(first.is_valid())
     places = np.searchsorted(at, np.asarray(first.fill_null(0)))
-    place = lot.schema.get_field_index("duplicate_of")
-    lot = lot.set_column(place, "duplicate_of", pa.array(places, pa.int64(), mask=~known))
+    lot = replaced(lot, duplicate_of=pa.array(places, pa.int64(), mask=~known))
     return lot.drop_columns([_PLACE])
 
 
