@@ -7,6 +7,8 @@ same without this, for whoever calls it from a process of their own.)
 import gc
 import os
 import sys
+from collections.abc import Sequence
+from types import ModuleType
 from typing import NoReturn
 
 # What imports and frames make is not garbage: to look for it so often took a tenth of a run.
@@ -36,6 +38,7 @@ def main() -> NoReturn:
     _keep_memory()
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
+    sys.meta_path.insert(0, _ArrowAlone())
     from bulk_referrals.cli import main as run_command  # noqa: PLC0415 - after the above
 
     try:
@@ -43,6 +46,28 @@ def main() -> NoReturn:
     except SystemExit as ending:
         _leave(ending.code)
     _leave(0)
+
+
+class _ArrowAlone:
+    """Has Arrow find no pandas when the work begins.
+
+    Before it makes its first column, Arrow imports pandas if it is installed, in case it is handed
+    something of pandas'. Nothing here does, and to import it takes as long as to check tens of
+    thousands of rows. It looks only once; whoever imports pandas later gets it.
+    """
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None = None, target: ModuleType | None = None, /
+    ) -> None:
+        """Refuse pandas until the pipeline is imported and has had Arrow look for it."""
+        del path, target
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+        if fullname == "bulk_referrals.pipeline":
+            import pyarrow as pa  # noqa: PLC0415 - help texts do without it
+
+            pa.array([])  # now it looks
+            sys.meta_path.remove(self)
 
 
 def _keep_memory() -> None:

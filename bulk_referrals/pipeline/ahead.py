@@ -14,7 +14,6 @@ from typing import Final
 # In the order in which they are needed.
 _NEEDED_LATER: Final = (
     "bulk_referrals.validator",
-    "pandas",
     "bulk_referrals.pipeline.publishing",
     "xlsxwriter",
 )

@@ -93,6 +93,28 @@ def test_a_check_imports_no_client_no_database_and_no_reader_of_workbooks(rows: 
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_check_as_a_process_does_without_pandas(rows: str) -> None:
+    words = (sys.executable, "-X", "importtime", *COMMAND[1:], "check", rows, "--quiet")
+    done = subprocess.run(words, capture_output=True, check=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert {"pyarrow", "xlsxwriter.workbook"} <= imported
+    assert not [name for name in imported if name.startswith("pandas.")]
+
+
+def test_whoever_asks_for_pandas_once_the_work_has_begun_gets_it() -> None:
+    script = (
+        "import sys\nfrom bulk_referrals.__main__ import _ArrowAlone\n"
+        "alone = _ArrowAlone()\nsys.meta_path.insert(0, alone)\n"
+        "import bulk_referrals.pipeline, pyarrow as pa\n"
+        "assert 'pandas' not in sys.modules and alone not in sys.meta_path\n"
+        "frame = pa.table({'a': ['x', None]}).to_pandas()\n"
+        "import pandas as pd\nassert isinstance(frame, pd.DataFrame)\n"
+        "assert pa.array(pd.Series(['x', None])).to_pylist() == ['x', None]\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_what_is_imported_ahead_is_there() -> None:
     for name in ahead._NEEDED_LATER:
         assert importlib.import_module(name)
