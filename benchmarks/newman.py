@@ -16,7 +16,7 @@ from bulk_referrals.client import REFERRALS_PATH
 from bulk_referrals.sandbox import Sandbox
 
 _SECRET: Final = hashlib.md5(b"Pass123", usedforsecurity=False).hexdigest()
-_TILL: Final = "Basic " + b64encode(f"store123:{_SECRET}".encode()).decode()
+TILL: Final = "Basic " + b64encode(f"store123:{_SECRET}".encode()).decode()
 _BODY: Final = (
     '{"root":{"customer":[{"mobile":"{{referrer}}","referrals":{"campaign_token":"{{token}}",'
     '"referral_type":{"type":"{{type}}","referral":[{"id":"","invited_on":"{{invited_on}}",'
@@ -75,7 +75,7 @@ def _prepared(folder: Path, rows: Sequence[Sequence[str]], url: str) -> list[str
     request = {
         "method": "POST",
         "header": [
-            {"key": "Authorization", "value": _TILL},
+            {"key": "Authorization", "value": TILL},
             {"key": "Content-Type", "value": "application/json"},
             {"key": "Accept", "value": "application/json"},
         ],

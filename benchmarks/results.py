@@ -28,7 +28,12 @@ _VERSIONS: Final = (
 _TIMES: Final = "\N{MULTIPLICATION SIGN}"
 _SENDING: Final = (
     "To the stand-in on the same machine, in a process of its own; the ledger is on disk, and "
-    "each intent and each result is durable before the next step."
+    "each intent and each result is durable before the next step. The clients beside ours send "
+    "the same bodies and do nothing else (`bare.py`): what this machine could do just then."
+)
+_NO_LIMIT: Final = (
+    "| no limit set, one invite a request | requests/s | requests per second of CPU "
+    "| httpx over aiohttp, as ours, alone | httpx alone |"
 )
 _INTRO: Final = """# Results
 
@@ -118,12 +123,13 @@ def _sending(sends: dict[str, Any]) -> str:
         "",
         _SENDING,
         "",
-        "| no limit set, one invite a request | requests/s | requests per second of CPU |",
-        "|---|---|---|",
+        _NO_LIMIT,
+        "|---|---|---|---|---|",
     ]
     lines += [
         f"| {it['concurrency']} at once | {it['requests'] / it['wall_s']:,.0f} "
-        f"| {it['requests'] / it['cpu_s']:,.0f} |"
+        f"| {it['requests'] / it['cpu_s']:,.0f} "
+        f"| {it['bare']['httpx-aiohttp']:,.0f} | {it['bare']['httpx']:,.0f} |"
         for it in sends["free"]
     ]
     lines += ["", "| limit, the server's very own | used | answers 429 |", "|---|---|---|"]

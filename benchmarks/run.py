@@ -1,6 +1,6 @@
 """Measures this package beside the scripts that it replaces, and writes RESULTS.md.
 
-python benchmarks/run.py                      everything; half an hour on two cores
+python benchmarks/run.py                      everything; an hour on two cores
 python benchmarks/run.py --sizes 10k,100k     minutes
 python benchmarks/run.py --sizes "" --no-newman    sending only
 """

@@ -18,13 +18,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
+import bare
 import newman
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from bulk_referrals.api.following import Following
 from bulk_referrals.config import Settings, load_settings
+from bulk_referrals.grouper import group, lanes
 from bulk_referrals.ledger import RunRecord, open_ledger
 from bulk_referrals.loader import load
 from bulk_referrals.model import LoadOptions, Outcome, Rules, RunState
@@ -33,6 +34,7 @@ from bulk_referrals.pipeline.sitting import endpoint, send
 from bulk_referrals.policy import Pace
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 from bulk_referrals.validator import validate
+from bulk_referrals.wire import payload
 
 SENT_BY_NEWMAN: Final = 2_000
 LIMITS: Final = (
@@ -63,7 +65,7 @@ class Sent:
     accepted: int
 
 
-def checked_rows(count: int) -> pd.DataFrame:
+def checked_rows(count: int) -> pa.Table:
     """Return so many ready rows, each of a referrer of its own."""
     number = np.arange(count)
     texts = {
@@ -79,22 +81,28 @@ def checked_rows(count: int) -> pd.DataFrame:
     columns: dict[str, Any] = {"table": pa.array(np.zeros(count, np.int32)), "row": number + 2}
     columns |= {name: pa.array(cells) for name, cells in texts.items()}
     columns |= dict.fromkeys((*absent, "fault", "fault_detail"), pa.nulls(count, pa.string()))
-    rows = pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
     rules = Rules(now=datetime.now(UTC), region="IN")
-    return validate(rows, rules, places=["rows.csv"]).frame
+    return validate(pa.table(columns), rules, places=["rows.csv"]).frame
 
 
-def ready_rows(path: Path) -> pd.DataFrame:
+def ready_rows(path: Path) -> pa.Table:
     """Return the rows of a file, checked."""
     rules = Rules(now=datetime.now(UTC), region="IN")
     return validate(load([str(path)], LoadOptions()).rows, rules, places=[str(path)]).frame
 
 
-def as_columns(checked: pd.DataFrame, names: tuple[str, ...], most: int) -> list[list[str]]:
+def as_columns(checked: pa.Table, names: tuple[str, ...], most: int) -> list[list[str]]:
     """Return the first ready rows as lists of text, in these columns ("token" for short)."""
-    ready = checked[checked["outcome"].isna()].rename(columns={"campaign_token": "token"})
-    cells: list[list[str]] = ready[list(names)].head(most).fillna("").to_numpy().tolist()
-    return cells
+    ready = checked.filter(checked["outcome"].is_null()).slice(0, most)
+    columns = ("campaign_token" if name == "token" else name for name in names)
+    cells = (ready[name].fill_null("").to_pylist() for name in columns)
+    return list(map(list, zip(*cells, strict=True)))
+
+
+def as_bodies(checked: pa.Table) -> list[bytes]:
+    """Return the bodies of the ready rows, one invite each."""
+    planned = group(checked, batch_size=1)
+    return [payload(request) for lane in lanes(checked, planned) for request in lane]
 
 
 @contextmanager
@@ -112,7 +120,7 @@ def _settings(url: str, rate: float | None, concurrency: int) -> Iterator[Settin
 
 
 def measured(
-    checked: pd.DataFrame,
+    checked: pa.Table,
     *,
     rate: float | None,
     options: SandboxOptions | None = None,
@@ -132,7 +140,7 @@ def measured(
         )
         ledger.begin(record)
         known = look_up(checked, ledger=ledger, organisation="bench", run_id="bench")
-        planned = plan(checked, checked["outcome"].isna().to_numpy(dtype=bool), settings)
+        planned = plan(checked, checked["outcome"].is_null().to_numpy(), settings)
         settled: dict[Outcome, int] = {}
         watch = Following(progress=lambda progress: settled.update(progress.outcomes))
         with endpoint(settings, sandbox=False) as place:
@@ -162,10 +170,10 @@ def measured(
         )
 
 
-def limited(checked: pd.DataFrame, *, rate: float, window_s: float, window: str) -> dict[str, Any]:
+def limited(checked: pa.Table, *, rate: float, window_s: float, window: str) -> dict[str, Any]:
     """Send half a minute's worth to a server with the very limit that is set."""
     options = SandboxOptions(rate_per_min=rate, window_s=window_s, window=window)
-    sent = measured(checked.head(int(rate / 2)), rate=rate, options=options)
+    sent = measured(checked.slice(0, int(rate / 2)), rate=rate, options=options)
     used = (sent.requests - 1) / sent.wall_s * 60 / rate
     return {"rate": rate, "window_s": window_s, "window": window, "used": used,
             "refused": sent.refused}  # fmt: skip
@@ -175,9 +183,14 @@ def figures(path: Path, *, with_newman: bool) -> dict[str, Any]:
     """Return all figures; the rows of a file are sent beside newman, which sends the first."""
     found: dict[str, Any] = {"free": [], "limited": []}
     alone = checked_rows(10_000)
+    bodies = as_bodies(alone)
     for concurrency in (8, 32, 64):
         free = measured(alone, rate=None, concurrency=concurrency)
-        found["free"].append({"concurrency": concurrency, **asdict(free)})
+        clients = {
+            name: bare.requests_per_cpu_s(bodies, concurrency, aiohttp=aiohttp)
+            for name, aiohttp in (("httpx", False), ("httpx-aiohttp", True))
+        }
+        found["free"].append({"concurrency": concurrency, "bare": clients, **asdict(free)})
     for rate, window_s, window in LIMITS:
         found["limited"].append(limited(alone, rate=rate, window_s=window_s, window=window))
     rows = ready_rows(path)
