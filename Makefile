@@ -24,6 +24,6 @@ chaos:
 corpus:
 	python tests/corpus/public_spreadsheets.py
 
-# Ours beside the scripts that it replaces: half an hour on two cores; see benchmarks/run.py.
+# Ours beside the scripts that it replaces: an hour on two cores; see benchmarks/run.py.
 bench:
 	python benchmarks/run.py

@@ -102,7 +102,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--sizes", default=",".join(SIZES), help="of 10k, 100k, 1M")
     parser.add_argument("--formats", default=",".join(FORMATS), help="of csv, xlsx")
-    parser.add_argument("--longest", type=float, default=1500.0, help="seconds for one command")
+    parser.add_argument("--longest", type=float, default=3000.0, help="seconds for one command")
     parser.add_argument("--no-sending", action="store_true")
     parser.add_argument("--no-newman", action="store_true")
     asked = parser.parse_args()
