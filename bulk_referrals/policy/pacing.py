@@ -16,7 +16,7 @@ _CATCH_UP_S: Final = 0.005
 # The rest of those 20 ms: so much later than its followers may a request arrive.
 _BORNE_S: Final = 0.015
 # Share of the time that may go for requests that seem to have arrived later than that (with the
-# headroom, 97.2 % of the rate are used at least), and how much of it can be saved up.
+# headroom, 97.2 % of the rate are used, but for our own lateness), and how much can be saved up.
 _FOR_LATENESS: Final = 0.008
 _MOST_SAVED_S: Final = 0.25
 # So many answers tell how long one usually takes; a median, which a few late ones do not move.
@@ -89,11 +89,11 @@ class Beat:
 class Pace:
     """An even beat under a rate limit, slower after a refusal and back up gently.
 
-    Requests leave `60 / rate_per_min` seconds apart, one at a time, so that no window of any
-    kind (fixed, sliding, token bucket) ever holds more than the limit. What a window holds is
-    what arrives in it: where an answer took longer than usual, its request may have been held up
-    on its way, and those that follow keep their distance to that as well, as far as the time set
-    aside for it goes. A refusal halves the speed; each success wins back a little, until the set
+    Requests leave `60 / rate_per_min` seconds apart, one at a time, so that in no window of any
+    kind (fixed, sliding, token bucket) more leave than the limit. What a server counts is what
+    arrives: where an answer took longer than usual, its request may have been held up on its
+    way, and those that follow keep their distance to that as well, as far as the time set aside
+    for it goes. A refusal halves the speed; each success wins back a little, until the set
     rate is reached again.
 
     Attributes:
@@ -152,6 +152,8 @@ class Pace:
 
     def answered(self, beat: Beat, now: float) -> None:
         """Note that the request of a beat was answered: it has arrived by then.
+
+        Of one whose answer is lost, nobody knows when it arrived, and it moves nobody.
 
         Args:
             beat: from `left`.

@@ -108,11 +108,9 @@ class _Reader:
     async def _look(self, part: Part) -> ReadBack | None:
         looks = 0
         while looks < self._limits.max_looks:
-            left_at = _now()
             try:
                 if (beat := await self.throttle.turn()) is None:
                     return None
-                left_at = beat.left_at
                 signed = await self._client.sign()
                 self.asked += 1
                 answer = await self._client.get(part, signed, only_code=self._only_code)
@@ -120,13 +118,13 @@ class _Reader:
             except (UsageError, LedgerError) as error:
                 raise _EndedError(str(error)) from error
             except ClientError:
-                await self._failed(Effect.AILING, "", left_at)
+                self._failed()
             else:
                 trouble = self._judge(answer)
                 if trouble is None:
                     self._worked()
                     return answer
-                await self._troubled(trouble, answer, signed, left_at)
+                await self._troubled(trouble, answer, signed, beat.left_at)
                 if trouble is Effect.SLOW:
                     continue  # not this referrer's doing: it is no look at all
             looks += 1
@@ -143,8 +141,11 @@ class _Reader:
         self, trouble: Effect, answer: ReadBack, signed: Mapping[str, str], left_at: float
     ) -> None:
         """Let an answer that cannot be relied on bear on the requests that follow."""
+        if trouble is Effect.SLOW:
+            wait_s = policy.retry_after_s(answer.retry_after, now=datetime.now(UTC))
+            await self.throttle.refused(_now(), left_at=left_at, wait_s=wait_s)
         if trouble in {Effect.SLOW, Effect.AILING}:
-            await self._failed(trouble, answer.retry_after, left_at)
+            self._failed()
         elif trouble is Effect.STOP or (
             trouble is Effect.RENEW and not await self._renewed(signed)
         ):
@@ -166,12 +167,9 @@ class _Reader:
         self._health.progressed(_now())
         self.throttle.pace.succeeded()
 
-    async def _failed(self, trouble: Effect, retry_after: str, left_at: float) -> None:
+    def _failed(self) -> None:
         now = _now()
         self._health.failed()
-        if trouble is Effect.SLOW:
-            wait_s = policy.retry_after_s(retry_after, now=datetime.now(UTC))
-            await self.throttle.refused(now, left_at=left_at, wait_s=wait_s)
         if self._health.is_out(now):
             silent_s = now - self._health.progress_at
             message = f"The platform has given no answer for {silent_s:.0f} seconds."

@@ -21,10 +21,10 @@ from bulk_referrals.errors import (
     MaybeSentError,
     NotSentError,
 )
-from bulk_referrals.exchange import Lane, Part
+from bulk_referrals.exchange import Answer, Lane, Part
 from bulk_referrals.ledger import Intent, LineResult, RateSource, Result
 from bulk_referrals.model import Outcome, RequestFigures
-from bulk_referrals.policy import Effect, Pace, RetryBudget
+from bulk_referrals.policy import Beat, Effect, Pace, RetryBudget
 from bulk_referrals.sender.agenda import Agenda, LaneTurns
 from bulk_referrals.sender.guards import Campaigns, Health, SendLimits, too_many_failures
 from bulk_referrals.sender.journal import Journal
@@ -222,9 +222,12 @@ class Sender:
         if (beat := await self._throttle.turn()) is None:
             await self._release(request, turn)
             return (turn,)
-        if turn.doubted and not await self._still_absent(turn, signed):
-            await self._release(request, turn)
-            return (postponed(turn, due=_now()),)
+        if turn.doubted:
+            look, beat = beat, await self._throttle.charge()  # and one more for the act
+            if not await self._still_absent(turn, signed, look):
+                await self._release(request, turn)
+                return (postponed(turn, due=_now()),)
+            beat = replace(beat, left_at=_now())
         await self._journal.make_sure()
         self._sent += 1
         self._retried += turn.attempts > 0
@@ -239,8 +242,19 @@ class Sender:
             step = after_loss(sent, key=self._key_of, now=_now())
             await self._record(step.lines, request=request, code="no-answer")
             return step.turns
-        judgement = policy.judge(answer, sent.parts)
-        sent = replace(sent, request_id=answer.request_id)
+        return await self._heard(request, sent, answer, signed, beat.left_at)
+
+    async def _heard(
+        self,
+        request: int,
+        turn: Turn,
+        answer: Answer,
+        signed: Mapping[str, str],
+        left_at: float,
+    ) -> tuple[Turn, ...]:
+        """Settle what an answer says, and let it bear on what follows."""
+        judgement = policy.judge(answer, turn.parts)
+        sent = replace(turn, request_id=answer.request_id)
         step = after_answer(
             sent, judgement, key=self._key_of, now=_now(), jitter=_chance(), limits=self._limits
         )
@@ -248,9 +262,7 @@ class Sender:
             step.lines, request=request, code=judgement.code, http_status=answer.http_status
         )
         self._learn(sent, judgement)
-        await self._react(
-            judgement.effect, judgement.code, signed, beat.left_at, answer.retry_after
-        )
+        await self._react(judgement.effect, judgement.code, signed, left_at, answer.retry_after)
         return step.turns
 
     def _intent(self, request: int, turn: Turn) -> Intent:
@@ -340,12 +352,12 @@ class Sender:
         await self._record(step.lines)
         return step.turns
 
-    async def _still_absent(self, turn: Turn, signed: Mapping[str, str]) -> bool:
+    async def _still_absent(self, turn: Turn, signed: Mapping[str, str], beat: Beat) -> bool:
         """Look a last time before sending again, with no wait between the look and the act."""
-        await self._throttle.charge()  # it counts in the rate, and the next one waits for it
         self._read_back += 1
         try:
             seen = await self._client.get(turn.parts[0], signed)
+            self._throttle.answered(beat)
         except ClientError:
             return False
         return policy.judge_read_back(seen, longest=READ_BACK_LIMIT) is None and not any(

@@ -55,12 +55,11 @@ class Throttle:
                 return None if self._stopped.is_set() else self.pace.left(_now())
         return None
 
-    async def charge(self) -> None:
-        """Count a request that leaves at once, beside those that wait for their turn."""
+    async def charge(self) -> Beat:
+        """Count a request that waits for no turn: it is in the rate, and the next one waits."""
         if self._shared:
             await self._shared.charge()
-        else:
-            self.pace.left(_now())
+        return self.pace.left(_now())
 
     def answered(self, beat: Beat) -> None:
         """Note that the request of a beat was answered just now (see `Pace.answered`)."""

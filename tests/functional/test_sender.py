@@ -9,7 +9,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -339,6 +339,7 @@ def test_a_referrers_requests_leave_in_order(tmp_path: Path) -> None:
 def test_requests_leave_at_the_rate(tmp_path: Path) -> None:
     scene = play(Platform(), lanes_of(100), tmp_path, rate_per_min=600, concurrency=16)
     assert scene.seconds == pytest.approx(10.0, rel=0.05)
+    assert scene.sender.figures.throttled_s > 0
 
 
 @pytest.mark.parametrize("looks", [False, True])
@@ -362,7 +363,31 @@ def test_no_second_holds_more_than_the_rate_where_the_platform_stands_still(
     assert len(platform.looked) == (400 if looks else 0)
     assert all(after - before >= 1.0 for before, after in zip(arrived, arrived[10:], strict=False))
     assert scene.seconds < 40 / 0.97
-    assert scene.sender.figures.throttled_s > 0
+
+
+def test_a_refusal_of_what_was_looked_for_first_counts_from_when_it_left(tmp_path: Path) -> None:
+    """What was in doubt has its turn, and is looked for; meanwhile another is refused."""
+    refused: dict[str, float] = {}
+
+    async def look_for_two_seconds(platform: Platform, call: Call) -> httpx.Response:
+        await asyncio.sleep(2.0)
+        return await show(platform, call)
+
+    async def refuse_each_once(platform: Platform, call: Call) -> httpx.Response:
+        (referrer,) = call.referrers
+        if now() < 5.0 or referrer in refused:
+            return await accept(platform, call)
+        refused[referrer] = now()
+        return await answer(429)(platform, call)
+
+    platform = Platform(always=refuse_each_once, always_get=look_for_two_seconds)
+    lanes = [lane(1, 1), lane(2, *[1] * 55)]
+    limits = replace(LIMITS, max_looks=1, settle_s=0.0)
+    scene = play(platform, lanes, tmp_path, rate_per_min=600, doubtful={10: 1}, limits=limits)
+    doubted, other = lanes[0][0][0].referrer, lanes[1][0][0].referrer
+    (*_, last_look) = [call.at for call in platform.looked if call.at < refused[doubted]]
+    assert last_look < refused[other] < refused[doubted]
+    assert scene.sender._throttle.pace.slowed_at == refused[doubted]
 
 
 def test_nothing_to_send_ends_at_once(tmp_path: Path) -> None:
