@@ -53,7 +53,8 @@ class _ArrowAlone:
 
     Before it makes its first column, Arrow imports pandas if it is installed, in case it is handed
     something of pandas'. Nothing here does, and to import it takes as long as to check tens of
-    thousands of rows. It looks only once; whoever imports pandas later gets it.
+    thousands of rows. It looks only once; whoever imports pandas later gets it, and so does Arrow
+    where it is to make a DataFrame.
     """
 
     def find_spec(
@@ -62,12 +63,14 @@ class _ArrowAlone:
         """Refuse pandas until the pipeline is imported and has had Arrow look for it."""
         del path, target
         if fullname == "pandas":
-            raise ModuleNotFoundError(name=fullname)
+            message = f"No module named {fullname!r}"
+            raise ModuleNotFoundError(message, name=fullname)
         if fullname == "bulk_referrals.pipeline":
             import pyarrow as pa  # noqa: PLC0415 - help texts do without it
 
             pa.array([])  # now it looks
-            sys.meta_path.remove(self)
+            # The list itself is gone through just now: a finder would be left out.
+            sys.meta_path = [finder for finder in sys.meta_path if finder is not self]
 
 
 def _keep_memory() -> None:

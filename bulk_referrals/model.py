@@ -1,6 +1,7 @@
 """The vocabulary: column names, enums, and the few frozen values that pass between rooms.
 
-Two frames go through the house. Both are Arrow tables, in which an empty cell is null, never "".
+Two frames go through the house. Both are Arrow tables; text is `pa.string()`, and an empty cell
+is null, never "".
 
 **rows** (loader → validator): one line per source row, in the order of the sources.
 

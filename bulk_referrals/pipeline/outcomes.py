@@ -45,7 +45,7 @@ def completed_unsent(checked: pa.Table, *, otherwise: str) -> pa.Table:
 
 
 def completed(
-    checked: pa.Table,
+    table: pa.Table,
     results: pa.Table,
     *,
     states: States,
@@ -54,13 +54,13 @@ def completed(
     """Return the outcomes frame (see `model`): the same lines in the same order.
 
     Args:
-        checked: the checked frame.
+        table: the checked frame.
         results: what the ledger holds for the run (`Ledger.results`).
         states: per line the `InviteState` of its invite, 0 for none; it tells of ready lines
             without a result: in doubt is `unknown`, accepted (by another run) `already_sent`.
         otherwise: code of the ready lines that are in neither: they are `not_sent`.
     """
-    table, ready = checked, checked["outcome"].is_null()
+    ready = table["outcome"].is_null()
     endings = _Endings.of(results, states, otherwise)
     for name, texts in endings.texts.items():
         told = endings.by_line(texts, ready)

@@ -94,8 +94,8 @@ def _to_send(
 
     Lines that this run has settled stay so, save those that ended as unknown or not sent.
     """
-    to_send: Mask = run.checked["outcome"].is_null().to_numpy()
-    to_send &= known.states != InviteState.ACCEPTED
+    ready: Mask = run.checked["outcome"].is_null().to_numpy()
+    to_send = ready & (known.states != InviteState.ACCEPTED)
     if not is_new:
         results = ledger.results(run.record.run_id)
         outcomes = results["outcome"].to_numpy()
