@@ -1,4 +1,4 @@
-"""Sends ready-made bodies with a client and nothing else: no ledger, no throttle, no look at answers.
+"""Sends ready-made bodies with a client and nothing else: no ledger, no throttle, no judgement.
 
 It tells what this machine can do at most just now, with httpx's own pool, which a script would
 use, and with the transport that ours uses.
