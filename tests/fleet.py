@@ -84,13 +84,3 @@ class Fleet:
     def wait(self) -> list[int]:
         """Return the exit codes when all have ended."""
         return [worker.wait(_PATIENCE_S) for worker in self.workers]
-
-
-def busiest(moments: list[float], window_s: float) -> int:
-    """The most that lie in one window, wherever it begins."""
-    first = most = 0
-    for place, moment in enumerate(moments):
-        while moments[first] <= moment - window_s:
-            first += 1
-        most = max(most, place - first + 1)
-    return most

@@ -9,8 +9,9 @@ allows a tenth more than the runs keep to, and most of the rate is enough.
 from pathlib import Path
 
 import pytest
-from fleet import Fleet, busiest
+from fleet import Fleet
 from postgres_server import Server
+from windows import busiest
 
 from bulk_referrals.sandbox import Sandbox, SandboxOptions
 

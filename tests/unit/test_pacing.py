@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from windows import busiest
 
 from bulk_referrals.policy import Beat, Pace
 
@@ -31,16 +32,6 @@ def departures(
         pace.left(now)
         heapq.heappush(ready, now)
     return [moment for moment in left if moment < seconds]
-
-
-def busiest(left: list[float], window_s: float) -> int:
-    """The most departures in any window of that length."""
-    most = start = 0
-    for end, moment in enumerate(left):
-        while left[start] <= moment - window_s:
-            start += 1
-        most = max(most, end - start + 1)
-    return most
 
 
 @settings(deadline=None, max_examples=40)

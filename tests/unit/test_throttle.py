@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 from virtual_time import now, run
+from windows import busiest
 
 from bulk_referrals.policy import Beat, Pace
 from bulk_referrals.sender.throttle import Throttle
@@ -48,10 +49,6 @@ def test_requests_already_waiting_keep_the_quiet_that_another_was_asked_for() ->
     assert [moment < 1 for moment in left[:3]] == [True] * 3
     assert min(left[3:]) >= 60.25
     assert busiest(left[3:], 0.19) == 1
-
-
-def busiest(left: list[float], window_s: float) -> int:
-    return max(sum(1 for other in left if 0 <= other - one < window_s) for one in left)
 
 
 def test_whoever_waits_is_let_go_when_the_run_stops() -> None:
