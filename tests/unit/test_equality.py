@@ -7,7 +7,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bulk_referrals.equality import firsts, groups, numbers
+from bulk_referrals.equality import combinations, firsts, groups, numbers
 
 # What looks like a number and what only seems to: zeros in front, signs, too many digits.
 TEXTS = st.one_of(
@@ -50,6 +50,14 @@ def test_groups_of_some_of_them_are_those_of_these_alone(
     alone = [texts[place] for place in at]
     assert codes.tolist() == first_seen(alone)
     assert [alone[place] for place in first] == list(dict.fromkeys(alone))
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS, TEXTS), max_size=30))
+def test_combinations_are_equal_exactly_where_all_columns_are(
+    lines: list[tuple[str | None, ...]],
+) -> None:
+    columns = [pa.chunked_array([[line[n] for line in lines]], pa.string()) for n in range(3)]
+    assert combinations(*columns).tolist() == first_seen(lines)
 
 
 def test_a_code_that_none_has_comes_after_all() -> None:
