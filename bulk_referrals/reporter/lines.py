@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bulk_referrals.frames import replaced
 from bulk_referrals.model import RunReport, SourceTable
 from bulk_referrals.reporter.escaping import MOST_UNITS
 from bulk_referrals.summary import Summary
@@ -52,7 +53,7 @@ def with_short_paths(report: RunReport, lines: pa.Table) -> pa.Table:
     if len(set(bare)) < len(set(paths)):
         return lines
     sources = _named(_tables_of(report.outcomes), [bare[it.source] for it in report.tables])
-    return lines.set_column(0, "source", sources)
+    return replaced(lines, source=sources)
 
 
 def placed(outcomes: pa.Table, paths: Sequence[str], tables: Sequence[SourceTable]) -> pa.Table:

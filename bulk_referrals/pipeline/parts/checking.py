@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bulk_referrals.engine import Engine
-from bulk_referrals.frames import replaced
+from bulk_referrals.frames import shifted
 from bulk_referrals.model import Outcome, Rules
 from bulk_referrals.pipeline.parts.reading import AllRead, Part
 from bulk_referrals.pipeline.parts.spool import Spool, dealt
@@ -66,20 +66,15 @@ def check_part(task: CheckTask) -> CheckDone:
     """Check the rows of a part on their own; leave its keys where repeats are looked for."""
     part = task.part
     rows = task.spool.read(f"rows-{part.name}")
-    rows = _shifted(rows, "table", np.int32(part.first_table))
+    rows = shifted(rows, table=part.first_table)
     checked = validate(rows, task.rules, places=task.places, told=task.told, is_part=True)
-    table = _shifted(checked.frame, "line", np.int64(part.first_line))
+    table = shifted(checked.frame, line=part.first_line)
     task.spool.write(f"checked-{part.index}", [table])
     lines = pa.array(np.arange(table.num_rows, dtype=np.int64))
     keys = table.select([*_WHERE, *_KEYS]).append_column("at", lines)
     ready = keys.filter(pc.is_null(table["outcome"]))
     task.spool.write(f"keys-{part.index}", dealt(ready, "identifier_key", task.lots))
     return CheckDone(evidence=checked.evidence, lines=table.num_rows)
-
-
-def _shifted(table: pa.Table, name: str, by: np.signedinteger) -> pa.Table:
-    numbers = np.asarray(table[name]).astype(by.dtype) + by
-    return replaced(table, **{name: pa.array(numbers)})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 
 from bulk_referrals.errors import NothingToDoError
-from bulk_referrals.frames import replaced
+from bulk_referrals.frames import shifted
 from bulk_referrals.loader import load, read_long, text_bytes
 from bulk_referrals.model import Loaded, LoadOptions, Source, SourceTable
 from bulk_referrals.pipeline.parts.spool import Spool
@@ -150,8 +149,7 @@ def _cut(loaded: Sequence[Loaded], part_bytes: int) -> Iterator[tuple[pa.Table, 
         return
     first, rows = 0, []
     for each in loaded:
-        shifted = pa.array(np.asarray(each.rows["table"]).astype(np.int32) + np.int32(first))
-        rows.append(replaced(each.rows, table=shifted))
+        rows.append(shifted(each.rows, table=first))
         first += len(each.tables)
     whole = pa.concat_tables(rows)
     originals = [table for each in loaded for table in each.original]

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from bulk_referrals import reporter
 from bulk_referrals.config import Settings
 from bulk_referrals.engine import Engine
-from bulk_referrals.frames import replaced
+from bulk_referrals.frames import replaced, shifted
 from bulk_referrals.model import RunReport
 from bulk_referrals.pipeline.outcomes import completed_unsent
 from bulk_referrals.pipeline.parts.checking import frame_of
@@ -86,9 +86,7 @@ def _report_of_part(task: ResultTask, outcomes: pa.Table) -> RunReport:
     """Return the report of a part alone, whose tables and lines count from 0."""
     part = task.part
     original = list(_cells(task.spool, part, task.report))
-    for name, first in (("table", part.first_table), ("line", part.first_line)):
-        own = pc.subtract(outcomes[name], pa.scalar(first, outcomes[name].type))
-        outcomes = replaced(outcomes, **{name: own})
+    outcomes = shifted(outcomes, table=-part.first_table, line=-part.first_line)
     tables = task.report.tables[part.first_table : part.first_table + len(original)]
     return replace(task.report, tables=tables, outcomes=outcomes, original=tuple(original))
 
